@@ -1,0 +1,306 @@
+"""A company: its settings, its systems and the folder in which everything of it lies."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+CONFIG = "company.yml"
+
+
+class ConfigError(Exception):
+    """Something is wrong in a file that a person wrote; the message says where."""
+
+
+def _time_zone(value: Any) -> Any:
+    if value is not None and value not in available_timezones():
+        near = difflib.get_close_matches(str(value), available_timezones(), 1)
+        raise ValueError(f"no such time zone{f'; did you mean {near[0]}' if near else ''}")
+    return value
+
+
+def _share(value: Any) -> Any:
+    """A share as a fraction below 1, or as a text with a percent sign."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 1:
+        raise ValueError(f"could be {value} % or {value * 100:g} %: write it as '{value} %'")
+    return value
+
+
+TimeZone = Annotated[str, BeforeValidator(_time_zone)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """The flat keys of company.yml. What changes a number reaches dbt as a var of that name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("Kizuna", min_length=1, description="Name of the company, as reports print it.")
+    business_timezone: TimeZone = Field(
+        "Asia/Tokyo", description="Zone whose midnight ends a business date."
+    )
+    reporting_currency: str = Field(
+        "JPY", pattern="^[A-Z]{3}$", description="ISO 4217 code of the currency of every amount."
+    )
+    fiscal_year_start: int = Field(
+        1, ge=1, le=12, description="Month in which the fiscal year begins, 1 = January."
+    )
+    history_complete_from: date | None = Field(
+        None,
+        description=(
+            "First business date from which nothing is missing: a first order before it is not"
+            " taken for the first ever. Empty: the history is whole."
+        ),
+    )
+    inactivity_days: int = Field(
+        180, ge=1, description="Business dates without an order after which a customer has lapsed."
+    )
+    first_repeat_days: int = Field(
+        90, ge=1, description="Days within which a second order counts as a first repeat."
+    )
+    min_cell_size: int = Field(
+        5, ge=1, description="Persons below which a figure of a cut is hidden."
+    )
+    min_cell_size_employees: int = Field(
+        10, ge=1, description="The same for figures of employees."
+    )
+    max_tenure_years: float = Field(
+        10, gt=0, description="Longest tenure that a lifetime value assumes, in years."
+    )
+    discount_rate: float = Field(
+        0.10, ge=0, lt=1, description="Yearly discount of future profit, as a fraction."
+    )
+    ltv_horizon_years: int = Field(
+        5, ge=1, le=100, description="Years that the discounted lifetime value adds up."
+    )
+    prediction_horizon_days: int = Field(
+        365, ge=1, description="Days ahead for which the lifetime value is predicted."
+    )
+    experiment_window_days: int = Field(
+        14, ge=1, description="Days from assignment in which an experiment's outcome counts."
+    )
+    max_quarantined_share: Share | dict[str, Share] = Field(
+        0.01,
+        description=(
+            "Share of a feed's rows in quarantine over which the night stops: 0.01 or '1 %',"
+            " or one per feed with `default` for the rest."
+        ),
+    )
+    max_shrink_share: Share = Field(
+        0.20,
+        description="Share of its rows that a full export may lose before the night stops.",
+    )
+
+    def quarantine_ceiling(self, feed: str) -> float:
+        """The fraction of the feed's rows that may be quarantined in one night."""
+        ceiling = self.max_quarantined_share
+        if isinstance(ceiling, float):
+            return ceiling
+        default = type(self).model_fields["max_quarantined_share"].default
+        return ceiling.get(feed, ceiling.get("default", default))
+
+
+class System(BaseModel):
+    """What company.yml says of one source system; every key is optional."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mapping: str | None = Field(
+        None, description="File in mappings/ that turns its exports into feeds."
+    )
+    time_zone: TimeZone | None = Field(
+        None, description="Zone of timestamps without an offset; else the business time zone."
+    )
+    delivery: dict[str, Literal["full", "delta"]] = Field(
+        {}, description="Per feed: `full` exports close what they lack; `delta` is the default."
+    )
+    ids_of: dict[str, str] = Field(
+        {}, description="Per id column: the system that the ids are of, where it is another one."
+    )
+
+
+class _File(Settings):
+    systems: dict[str, System] = {}
+
+
+@dataclass(frozen=True)
+class Company:
+    """One company's folder, read and checked."""
+
+    folder: Path
+    settings: Settings
+    systems: dict[str, System]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.settings.business_timezone)
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    @property
+    def mappings(self) -> Path:
+        return self.folder / "mappings"
+
+    @property
+    def reference(self) -> Path:
+        return self.folder / "reference"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def raw(self) -> Path:
+        return self.data / "raw"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.data / "quarantine"
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def ledger(self) -> Path:
+        return self.data / "ledger.sqlite"
+
+    @property
+    def work(self) -> Path:
+        return self.data / "work"
+
+    @property
+    def versions(self) -> Path:
+        return self.data / "versions"
+
+    @property
+    def current(self) -> Path:
+        return self.data / "current"
+
+    @property
+    def lock(self) -> Path:
+        return self.data / "lock"
+
+    def system(self, name: str) -> System:
+        """The system of that name; one that company.yml does not name has the defaults."""
+        return self.systems.get(name, System())
+
+    def time_zone(self, system: str) -> str:
+        return self.system(system).time_zone or self.settings.business_timezone
+
+    def mapping(self, system: str) -> Path | None:
+        """The system's mapping file: the one named, else mappings/<system>.yml if there."""
+        named = self.system(system).mapping
+        path = self.mappings / (named or f"{system}.yml")
+        return path if named or path.is_file() else None
+
+    def delivers_in_full(self, system: str, feed: str) -> bool:
+        return self.system(system).delivery.get(feed) == "full"
+
+
+def load_company(folder: Path | str) -> Company:
+    """Read DIR/company.yml, or raise ConfigError naming file, line, key and what to do."""
+    folder = Path(folder).resolve()
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; `kizuna init {folder}` makes a company folder")
+    content, lines = _read(path)
+    try:
+        parsed = _File.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, lines, error))) from None
+    settings = Settings.model_validate(parsed.model_dump(exclude={"systems"}))
+    company = Company(folder, settings, parsed.systems)
+    problems = list(_misnamed(company))
+    if problems:
+        raise ConfigError("\n".join(_at(path, lines, where) + what for where, what in problems))
+    return company
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
+    """The file's content, and the line on which each key stands."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(path, node)) if node else {}
+        content = yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path} line {mark.line + 1} column {mark.column + 1}" if mark else str(path)
+        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}") from None
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"{path} line 1: expected `key: value` lines")
+    return content or {}, lines
+
+
+def _lines(path: Path, node: yaml.Node, above: tuple = ()) -> Iterator[tuple[tuple, int]]:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            raise ConfigError(f"{path} line {line}: `{key.value}` stands there twice")
+        seen.add(key.value)
+        yield (*above, key.value), line
+        yield from _lines(path, value, (*above, key.value))
+
+
+def _at(path: Path, lines: dict[tuple, int], where: tuple) -> str:
+    """`file line n: `, of the deepest key of `where` that stands in the file."""
+    for depth in range(len(where), 0, -1):
+        if where[:depth] in lines:
+            return f"{path} line {lines[where[:depth]]}: "
+    return f"{path}: "
+
+
+def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Iterator[str]:
+    told = set()
+    for problem in error.errors():
+        where = tuple(str(part) for part in problem["loc"])
+        while where not in lines and where[:-1] in lines:
+            where = where[:-1]
+        key = ".".join(where)
+        if problem["type"] == "extra_forbidden":
+            what = unknown("key", where[-1], _known_keys(where))
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            what = f"`{key}`: {message[:1].lower() + message[1:]}, not {problem['input']!r}"
+        if where not in told:
+            told.add(where)
+            yield _at(path, lines, where) + what
+
+
+def _known_keys(where: tuple) -> list[str]:
+    return list((System if where[0] == "systems" and len(where) > 1 else _File).model_fields)
+
+
+def unknown(kind: str, name: str, known: list[str]) -> str:
+    """`unknown <kind> …`, with the nearest right name."""
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(sorted(known))}"
+    return f"unknown {kind} `{name}`; {hint}"
+
+
+def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:
+    """What names a file, a feed, a column or a system that does not exist."""
+    for name, system in company.systems.items():
+        if not name.replace("_", "").replace("-", "").isalnum():
+            yield ("systems", name), f"system `{name}`: use letters, digits, - and _"
+        if system.mapping and not (company.mappings / system.mapping).is_file():
+            yield (
+                ("systems", name, "mapping"),
+                f"no file `{system.mapping}` in {company.mappings}",
+            )

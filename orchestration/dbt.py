@@ -1,0 +1,104 @@
+"""dbt: the settings it is given and how it is run, always as a process of its own."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from orchestration.company import Company
+from orchestration.settings import DBT_PROJECT, REFERENCE, environment
+
+IdSystems = Mapping[str, Mapping[str, str]]
+
+
+def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
+    """Every var of the dbt project: the company's settings, the as-of date and whose ids are whose."""
+    settings = company.settings.model_dump(mode="json")
+    return {**settings, "as_of_date": as_of.isoformat(), "id_systems": id_systems}
+
+
+def merge_reference(company: Company, into: Path) -> Path:
+    """The seeds of a run: the project's own, replaced by the company's of the same name."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    for folder in (REFERENCE, company.reference):
+        for file in sorted(folder.glob("*")):
+            if file.suffix in (".csv", ".yml") and not file.name.startswith("."):
+                shutil.copyfile(file, into / file.name)
+    return into
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """How dbt is run for one company and as-of date, writing to one warehouse file."""
+
+    company: Company
+    as_of: date
+    id_systems: IdSystems
+    folder: Path  # of this run; dbt writes here and nowhere else
+    target: str = "duckdb"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "target"
+
+    def environment(self) -> dict[str, str]:
+        return environment(
+            KIZUNA_RAW=str(self.company.raw),
+            KIZUNA_WAREHOUSE=str(self.warehouse),
+            KIZUNA_SEEDS=str(self.folder / "reference"),
+            KIZUNA_TEMP=str(self.folder / "temp"),
+            DBT_TARGET_PATH=str(self.artifacts),
+            DBT_LOG_PATH=str(self.folder / "logs"),
+            DBT_PROJECT_DIR=str(DBT_PROJECT),
+            DBT_PROFILES_DIR=str(DBT_PROJECT),
+            DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+            DO_NOT_TRACK="1",
+        )
+
+    def arguments(self, command: Sequence[str]) -> list[str]:
+        given = vars_for(self.company, self.as_of, self.id_systems)
+        return [*command, "--target", self.target, "--vars", json.dumps(given)]
+
+    def prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        merge_reference(self.company, self.folder / "reference")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        """Run `dbt <command>` to its end, its output on this process's."""
+        self.prepare()
+        program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+        return subprocess.run(
+            program + self.arguments(command), env=self.environment(), cwd=self.folder
+        )
+
+
+def main() -> int:
+    """`python -m orchestration.dbt --company DIR --as-of D -- build …`: dbt by hand, on work/dev."""
+    import argparse
+
+    from orchestration.company import load_company
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--company", required=True)
+    parser.add_argument("--as-of", required=True, type=date.fromisoformat)
+    parser.add_argument("--id-systems", default="{}", type=json.loads)
+    parser.add_argument("--target", default="duckdb")
+    parser.add_argument("command", nargs="+")
+    given = parser.parse_args()
+    company = load_company(given.company)
+    folder = company.work / "dev"
+    dbt = Dbt(company, given.as_of, given.id_systems, folder, given.target)
+    return dbt.run(*given.command).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,24 @@
+"""The only module that reads the environment."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DBT_PROJECT = ROOT / "dbt_project"
+REFERENCE = ROOT / "seeds" / "reference"
+SAMPLE = ROOT / "seeds" / "sample"
+
+
+def company_folder() -> Path:
+    """The company that this process serves; the bundled sample unless the environment says."""
+    return Path(os.environ.get("KIZUNA_COMPANY") or SAMPLE).resolve()
+
+
+def token_key() -> str | None:
+    """The key of the tokens, where the environment and not a file holds it."""
+    return os.environ.get("KIZUNA_TOKEN_KEY")
+
+
+def environment(**changed: str) -> dict[str, str]:
+    """This process's environment for a child, with what is given changed."""
+    return {**os.environ, **changed}
