@@ -1,0 +1,327 @@
+"""Publishing: what was judged becomes a version, and one rename makes it the current one."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.company import Company
+
+WHOLE = "kizuna.duckdb"
+PERSON_FREE = "kizuna_kpi.duckdb"
+MANIFEST = "manifest.json"
+KEPT = 3  # versions; the contract of the night
+UNFINISHED = ".tmp"
+
+
+class PublishError(Exception):
+    """A version cannot be written, found or made current; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table that BI sees, as its contract declares it."""
+
+    name: str
+    description: str
+    columns: Mapping[str, str]  # to their descriptions
+    key: Sequence[str]
+    about_persons: bool
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published state of every mart."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    is_current: bool
+
+    @property
+    def run(self) -> str:
+        return self.folder.name
+
+    @property
+    def as_of(self) -> date:
+        return date.fromisoformat(self.manifest["as_of_date"])
+
+    @property
+    def sequence(self) -> int:
+        return self.manifest["sequence"]
+
+
+def marts(dbt_manifest: Mapping[str, Any]) -> list[Mart]:
+    """The marts of the dbt project, by name."""
+    nodes = dbt_manifest["nodes"].values()
+    models = [n for n in nodes if n["resource_type"] == "model" and n["schema"] == "marts"]
+    return [
+        Mart(
+            name=model["name"],
+            description=model["description"],
+            columns={c["name"]: c["description"] for c in model["columns"].values()},
+            key=key_of(model),
+            about_persons=model["config"]["meta"]["about_persons"],
+        )
+        for model in sorted(models, key=lambda model: model["name"])
+    ]
+
+
+def key_of(model: Mapping[str, Any]) -> list[str]:
+    """The columns that the contract names as the primary key; none means all of them."""
+    constraints = model.get("constraints", [])
+    table = [c["columns"] for c in constraints if c["type"] == "primary_key"]
+    column = [
+        c["name"]
+        for c in model["columns"].values()
+        if any(constraint["type"] == "primary_key" for constraint in c["constraints"])
+    ]
+    return list(table[0]) if table else column
+
+
+def publish(
+    company: Company,
+    run: str,
+    warehouse: Path,
+    published_marts: Sequence[Mart],
+    about: Mapping[str, Any],
+    tonight: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Version:
+    """Write versions/<run>/ and, unless a later day is already out, make it current.
+
+    `about` is what the manifest says of the run: as_of_date, sequence, code_version, inputs.
+    `tonight` are rows about the night itself, by mart, that the warehouse cannot know yet.
+    """
+    before = current(company)
+    draft = company.versions / f"{run}{UNFINISHED}"
+    final = company.versions / run
+    _free(draft)
+    (draft / "parquet").mkdir(parents=True)
+    rows = _write_marts(draft, warehouse, published_marts, tonight)
+    files = {str(path.relative_to(draft)): _sha256(path) for path in _files(draft)}
+    manifest = {"run": run, **about, "rows": rows, "files": files}
+    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    _sync(draft)
+    os.replace(draft, final)
+    _sync_folder(company.versions)
+    if before is None or before.as_of <= date.fromisoformat(about["as_of_date"]):
+        _point(company, run)
+    _prune(company)
+    return Version(final, manifest, _pointed(company) == run)
+
+
+def versions(company: Company) -> list[Version]:
+    """Every whole version, the newest first."""
+    pointed = _pointed(company)
+    found = [
+        Version(folder, json.loads((folder / MANIFEST).read_text()), folder.name == pointed)
+        for folder in company.versions.glob("*")
+        if (folder / MANIFEST).is_file() and folder.suffix != UNFINISHED
+    ]
+    return sorted(found, key=lambda version: version.sequence, reverse=True)
+
+
+def current(company: Company) -> Version | None:
+    return next((version for version in versions(company) if version.is_current), None)
+
+
+def rollback(company: Company, run: str | None = None) -> Version:
+    """Make an earlier version current: the one named, else the one before the current."""
+    kept = versions(company)
+    now = next((version for version in kept if version.is_current), None)
+    earlier = [v for v in kept if now is None or v.sequence < now.sequence]
+    candidates = [v for v in kept if v.run == run] if run else earlier[:1]
+    if not candidates:
+        listed = ", ".join(version.run for version in kept) or "none"
+        raise PublishError(f"no version {run or 'before the current one'}; there are: {listed}")
+    chosen = candidates[0]
+    _verify(chosen)
+    _point(company, chosen.run)
+    return Version(chosen.folder, chosen.manifest, True)
+
+
+def sweep(company: Company) -> list[Path]:
+    """Remove what a killed night left half written."""
+    left = [*company.versions.glob(f"*{UNFINISHED}"), *company.data.glob(f"current{UNFINISHED}")]
+    for path in left:
+        _free(path)
+    return left
+
+
+def _write_marts(
+    draft: Path,
+    warehouse: Path,
+    published_marts: Sequence[Mart],
+    tonight: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> dict[str, int]:
+    """Both DuckDB files and the Parquet files; the rows of each mart."""
+    whole, person_free = draft / WHOLE, draft / PERSON_FREE
+    with duckdb.connect(str(whole)) as connection:
+        connection.execute(f"attach {_text(warehouse)} as warehouse (read_only)")
+        _copy(connection, "warehouse", published_marts)
+        for mart, rows in tonight.items():
+            _append(connection, mart, rows)
+        for mart in published_marts:
+            if not _is_view(connection, "warehouse", mart.name):
+                connection.execute(
+                    f"copy (from marts.{_name(mart.name)}) to"
+                    f" {_text(draft / 'parquet' / f'{mart.name}.parquet')}"
+                    " (format parquet, compression zstd)"
+                )
+        rows = {
+            mart.name: connection.execute(f"select count(*) from marts.{_name(mart.name)}")
+            .fetchall()[0][0]
+            for mart in published_marts
+        }
+        connection.execute("checkpoint")
+    with duckdb.connect(str(person_free)) as connection:
+        connection.execute(f"attach {_text(whole)} as whole (read_only)")
+        _copy(connection, "whole", [mart for mart in published_marts if not mart.about_persons])
+        connection.execute("checkpoint")
+    for path in (whole, person_free):
+        if Path(f"{path}.wal").exists():
+            raise PublishError(f"{path} was closed with a write-ahead log: its tables are not whole")
+    return rows
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, source: str, published_marts: Sequence[Mart]
+) -> None:
+    """Copy marts, in the order of their keys, views after the tables that they read."""
+    connection.execute("create schema marts")
+    views = [mart for mart in published_marts if _is_view(connection, source, mart.name)]
+    for mart in published_marts:
+        if mart not in views:
+            order = ", ".join(map(_name, mart.key)) or "all"
+            connection.execute(
+                f"create table marts.{_name(mart.name)} as"
+                f" from {source}.marts.{_name(mart.name)} order by {order}"
+            )
+    for mart in views:
+        connection.execute(_view_definition(connection, source, mart.name))
+    for mart in published_marts:
+        _comment(connection, mart, "view" if mart in views else "table")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, mart: Mart, kind: str) -> None:
+    table = f"marts.{_name(mart.name)}"
+    connection.execute(f"comment on {kind} {table} is {_text(mart.description)}")
+    for column, description in mart.columns.items():
+        connection.execute(
+            f"comment on column {table}.{_name(column)} is {_text(description)}"
+        )
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection, mart: str, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    columns = [
+        name
+        for (name,) in connection.execute(
+            "select column_name from duckdb_columns()"
+            " where database_name = current_database() and schema_name = 'marts'"
+            " and table_name = ? order by column_index",
+            [mart],
+        ).fetchall()
+    ]
+    values = [[row.get(column) for column in columns] for row in rows]
+    if columns and values:
+        places = ", ".join("?" * len(columns))
+        connection.executemany(f"insert into marts.{_name(mart)} values ({places})", values)
+
+
+def _is_view(connection: duckdb.DuckDBPyConnection, source: str, mart: str) -> bool:
+    found = connection.execute(
+        "select 1 from duckdb_views()"
+        " where database_name = ? and schema_name = 'marts' and view_name = ?",
+        [source, mart],
+    )
+    return bool(found.fetchall())
+
+
+def _view_definition(connection: duckdb.DuckDBPyConnection, source: str, mart: str) -> str:
+    """The view's statement without the name of the file that it was made in.
+
+    So it holds under whatever name a reader attaches the published file.
+    """
+    ((statement,),) = connection.execute(
+        "select sql from duckdb_views()"
+        " where database_name = ? and schema_name = 'marts' and view_name = ?",
+        [source, mart],
+    ).fetchall()
+    return re.sub(rf'("{source}"|\b{source})\.("?marts"?\.)', r"\2", statement)
+
+
+def _point(company: Company, run: str) -> None:
+    """The only commit point: one rename of the pointer."""
+    draft = company.data / f"current{UNFINISHED}"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(Path(company.versions.name) / run, target_is_directory=True)
+    os.replace(draft, company.current)
+    _sync_folder(company.data)
+
+
+def _pointed(company: Company) -> str | None:
+    return Path(os.readlink(company.current)).name if company.current.is_symlink() else None
+
+
+def _prune(company: Company) -> None:
+    """Keep the current version and the newest beside it."""
+    kept = sorted(versions(company), key=lambda version: (not version.is_current, -version.sequence))
+    for version in kept[KEPT:]:
+        shutil.rmtree(version.folder)
+
+
+def _verify(version: Version) -> None:
+    for name, sha256 in version.manifest["files"].items():
+        path = version.folder / name
+        if not path.is_file() or _sha256(path) != sha256:
+            raise PublishError(f"{path} is not what its manifest says: choose another version")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's files, and then their names, to the disk."""
+    for path in _files(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for path in (folder / "parquet", folder):
+        _sync_folder(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _free(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
