@@ -1,0 +1,86 @@
+{#- What DuckDB and Spark spell differently. Everything else in the models is the SQL
+    that they share. Instants are naive timestamps in UTC on both. -#}
+
+{#- The business date of an instant. -#}
+{% macro business_date(instant) -%}
+{{ return(adapter.dispatch('business_date', 'kizuna')(instant)) }}
+{%- endmacro %}
+
+{% macro default__business_date(instant) -%}
+cast(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ instant }})) as date)
+{%- endmacro %}
+
+{% macro spark__business_date(instant) -%}
+cast(from_utc_timestamp({{ instant }}, '{{ var("business_timezone") }}') as date)
+{%- endmacro %}
+
+{#- The instant at which a business date begins. -#}
+{% macro start_of(business_date) -%}
+{{ return(adapter.dispatch('start_of', 'kizuna')(business_date)) }}
+{%- endmacro %}
+
+{% macro default__start_of(business_date) -%}
+timezone(
+    'UTC', timezone('{{ var("business_timezone") }}', cast({{ business_date }} as timestamp))
+)
+{%- endmacro %}
+
+{% macro spark__start_of(business_date) -%}
+to_utc_timestamp(cast({{ business_date }} as timestamp), '{{ var("business_timezone") }}')
+{%- endmacro %}
+
+{#- Whole days, whole months and seconds. -#}
+{% macro add_days(day, days) -%}
+{%- if target.type == 'spark' -%}
+date_add({{ day }}, cast({{ days }} as int))
+{%- else -%}
+({{ day }} + cast({{ days }} as integer))
+{%- endif -%}
+{%- endmacro %}
+
+{% macro add_months(day, months) -%}
+{%- if target.type == 'spark' -%}
+cast(add_months({{ day }}, {{ months }}) as date)
+{%- else -%}
+cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
+{%- endif -%}
+{%- endmacro %}
+
+{% macro days_between(earlier, later) -%}
+{%- if target.type == 'spark' -%}
+datediff({{ later }}, {{ earlier }})
+{%- else -%}
+({{ later }} - {{ earlier }})
+{%- endif -%}
+{%- endmacro %}
+
+{% macro seconds_between(earlier, later) -%}
+{%- if target.type == 'spark' -%}
+timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000.0D
+{%- else -%}
+date_diff('microsecond', {{ earlier }}, {{ later }}) / 1000000.0::double
+{%- endif -%}
+{%- endmacro %}
+
+{#- One row per date from `first` to `last`, both included; column `day`. -#}
+{% macro each_day(first, last) -%}
+{%- if target.type == 'spark' -%}
+select explode(sequence({{ first }}, {{ last }}, interval 1 day)) as day
+{%- else -%}
+select cast(day as date) as day
+from (select unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as day)
+{%- endif -%}
+{%- endmacro %}
+
+{#- The values that are not null, in order, as a comma separated text; null without any. -#}
+{% macro ordered_list(value, position) -%}
+{%- if target.type == 'spark' -%}
+nullif(array_join(transform(
+    array_sort(collect_list(case when ({{ value }}) is not null
+        then struct({{ position }} as position, {{ value }} as value) end)),
+    x -> x.value
+), ', '), '')
+{%- else -%}
+string_agg({{ value }}, ', ' order by {{ position }})
+{%- endif -%}
+{%- endmacro %}

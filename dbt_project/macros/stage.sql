@@ -1,0 +1,230 @@
+{#- One feed, typed and current: the newest delivered version of each key, every
+    `…_id` beside its `…_key` (the id with the system that it is of), no personal
+    data. Columns, key and kind of load come from the feed contract.
+
+    Newest is the greatest `updated_at`, else the time of delivery; ties go to the
+    row whose columns, as text in declared order, sort last. -#}
+{% macro stage(source_name, feed_name, every_version=false, private=false) %}
+{%- set relation = source(source_name, feed_name) -%}
+{%- set loads = source('ledger', 'loads') -%}
+{%- if not execute -%}
+select 1 as nothing
+{%- else -%}
+{%- set feed = feed_contract(source_name, feed_name) -%}
+{%- set meta = feed.config.meta -%}
+{%- set columns = feed.columns.values() | list -%}
+{%- set key = ['system'] + meta['key'] -%}
+with
+
+loads as (
+
+    {{ standing_loads(loads, feed_name, keep_closed=every_version) }}
+
+),
+
+delivered as (
+
+    select
+        {%- for column in columns %}
+        feed.{{ column.name }},
+        {%- endfor %}
+        feed.updated_at,
+        feed.system,
+        feed.source_file,
+        feed.source_row,
+        loads.delivered_at,
+        loads.delivery,
+        coalesce(feed.updated_at, loads.delivered_at) as effective_at
+
+    from {{ relation }} as feed
+    inner join loads on feed.load_id = loads.load_id
+
+),
+
+{% if meta['load'] == 'children' -%}
+{%- set parent = ['system', meta['parent']] %}
+deliveries as (
+
+    select
+        {{ parent | join(', ') }},
+        delivery,
+        max(effective_at) as effective_at,
+        max({{ row_text(columns) }}) as greatest,
+        min({{ row_text(columns) }}) as least
+
+    from delivered
+    group by {{ parent | join(', ') }}, delivery
+
+),
+
+newest_deliveries as (
+
+    select {{ parent | join(', ') }}, delivery
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ parent | join(', ') }}
+                order by
+                    effective_at desc, greatest desc, least desc, delivery desc
+            ) as newness
+        from deliveries
+    ) as ranked
+    where newness = 1
+
+),
+
+standing as (
+
+    select delivered.*
+    from delivered
+    inner join newest_deliveries as newest
+        on delivered.system = newest.system
+        and delivered.{{ meta['parent'] }} = newest.{{ meta['parent'] }}
+        and delivered.delivery = newest.delivery
+
+),
+{%- else %}
+standing as (
+
+    select * from delivered
+
+),
+{%- endif %}
+{%- set version = key + (['effective_at'] if every_version else []) %}
+
+-- few keys are delivered twice: only those are sorted
+repeated as (
+
+    select {{ version | join(', ') }}
+    from standing
+    group by {{ version | join(', ') }}
+    having count(*) > 1
+
+),
+
+current_rows as (
+
+    select standing.*
+    from standing
+    left join repeated on {{ null_safe_join('standing', 'repeated', version) }}
+    where repeated.system is null
+
+    union all
+
+    select {{ (columns | map(attribute='name') | list + ['updated_at', 'system',
+        'source_file', 'source_row', 'delivered_at', 'delivery', 'effective_at'])
+        | join(', ') }}
+    from (
+        select
+            standing.*,
+            row_number() over (
+                partition by {% for name in version %}standing.{{ name }}
+                    {{- ', ' if not loop.last }}{% endfor %}
+                order by
+                    standing.effective_at desc,
+                    {%- for column in columns %}
+                    cast(standing.{{ column.name }} as string) desc nulls last,
+                    {%- endfor %}
+                    standing.delivered_at desc, standing.source_file desc,
+                    standing.source_row desc
+            ) as newness
+        from standing
+        inner join repeated on {{ null_safe_join('standing', 'repeated', version) }}
+    ) as ranked
+    where newness = 1
+
+),
+
+keyed as (
+
+    select
+        {%- for column in columns if column.name[-3:] == '_id' %}
+        {{ id_key(column) }} as {{ column.name[:-3] }}_key,
+        {%- endfor %}
+        {%- for column in columns if private or not is_private(column) %}
+        {{ column.name }},
+        {%- endfor %}
+        updated_at,
+        system,
+        source_file,
+        source_row,
+        delivered_at,
+        effective_at
+
+    from current_rows
+
+)
+
+select * from keyed
+{%- endif -%}
+{% endmacro %}
+
+
+{#- Personal data that is no token: it may be read by staging models alone. -#}
+{% macro is_private(column) %}
+{%- do return(column.config.meta.get('pii', false) and column.data_type not in ('string', 'text')) -%}
+{% endmacro %}
+
+
+{#- The contract of a feed, as declared in its source YAML. -#}
+{% macro feed_contract(source_name, feed_name) %}
+{%- do return(graph.sources['source.kizuna.' ~ source_name ~ '.' ~ feed_name]) -%}
+{% endmacro %}
+
+
+{#- The loads that still stand: not superseded by new content of the same file, nor
+    closed by a later full export of the same system. -#}
+{% macro standing_loads(loads, feed_name, keep_closed=false) %}
+    select load_id, delivered_at, delivery
+    from (
+        select
+            *,
+            max(case when is_full then delivered_at end) over (
+                partition by system, feed
+            ) as full_at
+        from {{ loads }}
+        where feed = '{{ feed_name }}' and not is_superseded
+    ) as known
+    {%- if not keep_closed %}
+    where full_at is null or delivered_at >= full_at
+    {%- endif %}
+{%- endmacro %}
+
+
+{#- An id with the system that it is of: ids of different systems never meet. -#}
+{% macro id_key(column) %}
+{%- set target = column.config.meta.get('id_of') -%}
+{%- set known = {} -%}
+{%- if target -%}
+    {%- for node in graph.sources.values() if node.name == target -%}
+        {%- do known.update(var('id_systems').get(node.config.meta['key'][-1], {})) -%}
+    {%- endfor -%}
+{%- endif -%}
+{%- if known -%}
+case system
+            {%- for system, owner in known.items() %}
+            when '{{ system }}' then '{{ owner }}'
+            {%- endfor %}
+            else system end || ':' || {{ column.name }}
+{%- else -%}
+system || ':' || {{ column.name }}
+{%- endif -%}
+{% endmacro %}
+
+
+{#- A row as one text: its declared columns in order. -#}
+{% macro row_text(columns) %}
+{%- for column in columns -%}
+coalesce(cast({{ column.name }} as string), '')
+{%- if not loop.last %} || chr(31) || {% endif -%}
+{%- endfor -%}
+{% endmacro %}
+
+
+{% macro null_safe_join(left, right, names) %}
+{%- for name in names -%}
+{{ left }}.{{ name }} is not distinct from {{ right }}.{{ name }}
+{%- if not loop.last %} and {% endif -%}
+{%- endfor -%}
+{% endmacro %}

@@ -1,0 +1,30 @@
+{#- Every fact that KPIs are measured on. -#}
+{%- set facts = [
+    'int_purchases_measured',
+    'int_states_measured',
+    'int_lifetime_values_measured',
+] -%}
+
+with
+
+measured as (
+
+    {% for fact in facts -%}
+    {{ 'union all' if not loop.first }}
+    select
+        kpi,
+        grain,
+        period_start,
+        segment_dimension,
+        segment_value,
+        numerator,
+        denominator,
+        extra,
+        n,
+        persons
+    from {{ ref(fact) }}
+    {% endfor %}
+
+)
+
+select * from measured

@@ -1,0 +1,1 @@
+{{ measure(ref('int_lifetime_values_by_person')) }}

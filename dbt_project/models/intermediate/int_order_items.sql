@@ -1,0 +1,95 @@
+with
+
+items as (
+
+    select * from {{ ref('stg_orders__order_items') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+products as (
+
+    select * from {{ ref('int_products') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_fx_rates') }}
+
+),
+
+margins as (
+
+    select * from {{ ref('margin_rates') }}
+
+),
+
+priced as (
+
+    select
+        items.order_item_key,
+        items.order_key,
+        items.product_key,
+        orders.person_key,
+        orders.ordered_at,
+        orders.ordered_date,
+        orders.ordered_month,
+        orders.fx_rate,
+        products.category,
+        products.product_family,
+        products.grade,
+        items.quantity,
+        items.line_total,
+        products.list_price,
+        products.reference_price,
+        products.unit_cost,
+        coalesce(products.currency, orders.currency) as product_currency
+
+    from items
+    inner join orders on items.order_key = orders.order_key
+    left join products
+        on items.product_key = products.product_key
+        and orders.ordered_at >= products.begins_at
+        and (orders.ordered_at < products.ends_at or products.ends_at is null)
+
+),
+
+converted as (
+
+    select
+        priced.*,
+        rates.rate as product_fx_rate,
+        coalesce(margins.margin_rate, defaults.margin_rate) as margin_rate
+
+    from priced
+    left join rates
+        on priced.product_currency = rates.currency
+        and priced.ordered_month = rates.month_start
+    left join margins on priced.category = margins.category
+    left join margins as defaults on defaults.category = 'default'
+
+),
+
+valued as (
+
+    select
+        *,
+        {{ money('line_total * fx_rate') }} as line_amount,
+        case
+            when unit_cost is not null then {{ money(
+                'line_total * fx_rate'
+            ) }} - {{ money('cast(quantity as decimal(18, 0)) * unit_cost * product_fx_rate') }}
+            else {{ money('line_total * fx_rate * margin_rate') }}
+        end as profit_amount
+
+    from converted
+
+)
+
+select * from valued

@@ -1,0 +1,47 @@
+with
+
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+items as (
+
+    select * from {{ ref('int_order_items') }}
+
+),
+
+margins as (
+
+    select * from {{ ref('margin_rates') }}
+
+),
+
+item_profits as (
+
+    select
+        order_key,
+        sum(profit_amount) as profit_amount
+
+    from items
+    group by order_key
+
+),
+
+valued as (
+
+    select
+        orders.*,
+        case
+            when orders.has_items then {{ money('item_profits.profit_amount') }}
+            else {{ money('orders.goods_amount * margins.margin_rate') }}
+        end as profit_amount
+
+    from orders
+    left join item_profits on orders.order_key = item_profits.order_key
+    left join margins on margins.category = 'default'
+
+)
+
+select * from valued

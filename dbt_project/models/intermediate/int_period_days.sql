@@ -1,0 +1,28 @@
+with
+
+periods as (
+
+    select * from {{ ref('int_periods') }}
+
+),
+
+days as (
+
+    select distinct period_start as day from periods where grain = 'day'
+
+),
+
+assigned as (
+
+    {% for grain in grains() -%}
+    {{ 'union all' if not loop.first }}
+    select
+        '{{ grain }}' as grain,
+        day,
+        {{ period_start(grain, 'day') }} as period_start
+    from days
+    {% endfor %}
+
+)
+
+select * from assigned

@@ -1,0 +1,236 @@
+{%- set beginning = "cast('0001-01-01' as date)" -%}
+{%- set forever = "cast('9999-12-31' as date)" -%}
+{%- set crm = [
+    'membership_tier', 'prefecture', 'acquisition_channel', 'customer_segment', 'gender',
+] -%}
+with
+
+persons as (
+
+    select * from {{ ref('int_persons') }}
+
+),
+
+person_ids as (
+
+    select * from {{ ref('int_person_ids') }}
+
+),
+
+customer_versions as (
+
+    select * from {{ ref('stg_crm__customer_versions') }}
+
+),
+
+account_versions as (
+
+    select * from {{ ref('stg_crm__account_versions') }}
+
+),
+
+age_bands as (
+
+    select * from {{ ref('stg_crm__age_bands') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+subscriptions as (
+
+    select * from {{ ref('int_subscriptions') }}
+
+),
+
+calendar as (
+
+    select
+        min(period_start) as first_start,
+        max(period_start) as last_start
+
+    from {{ ref('int_periods') }}
+
+),
+
+-- what the CRM said, from the first business date that began after it was said
+crm as (
+
+    select
+        person_key,
+        account_key,
+        {%- for attribute in crm %}
+        {{ attribute }},
+        {%- endfor %}
+        case
+            when row_number_in_time = 1 then {{ beginning }} else in_force_from
+        end as valid_from,
+        coalesce(
+            lead(in_force_from) over (partition by person_key order by row_number_in_time),
+            {{ forever }}
+        ) as valid_to
+
+    from (
+        select
+            person_ids.person_key,
+            customer_versions.*,
+            {{ in_force_from('customer_versions.effective_at') }} as in_force_from,
+            row_number() over (
+                partition by person_ids.person_key
+                order by customer_versions.effective_at, customer_versions.customer_key
+            ) as row_number_in_time
+        from customer_versions
+        inner join person_ids
+            on customer_versions.customer_key = person_ids.customer_key
+        inner join persons on person_ids.person_key = persons.person_key
+        where persons.is_known
+    ) as versions
+
+),
+
+accounts as (
+
+    select
+        account_key,
+        industry,
+        company_size,
+        case
+            when row_number_in_time = 1 then {{ beginning }} else in_force_from
+        end as valid_from,
+        coalesce(
+            lead(in_force_from) over (partition by account_key order by row_number_in_time),
+            {{ forever }}
+        ) as valid_to
+
+    from (
+        select
+            *,
+            {{ in_force_from('effective_at') }} as in_force_from,
+            row_number() over (
+                partition by account_key order by effective_at
+            ) as row_number_in_time
+        from account_versions
+    ) as versions
+
+),
+
+ages as (
+
+    select
+        person_ids.person_key,
+        min(age_bands.age_band) as age_band,
+        age_bands.valid_from,
+        coalesce(age_bands.valid_to, {{ forever }}) as valid_to
+
+    from age_bands
+    inner join person_ids on age_bands.customer_key = person_ids.customer_key
+    inner join persons on person_ids.person_key = persons.person_key
+    where persons.is_known
+    group by person_ids.person_key, age_bands.valid_from, age_bands.valid_to
+
+),
+
+firsts as (
+
+    select
+        person_key,
+        min(first_date) as first_date
+
+    from (
+        select person_key, ordered_date as first_date from orders
+        where person_key is not null
+        union all
+        select person_key, started_date as first_date from subscriptions
+    ) as dates
+    group by person_key
+
+),
+
+turns as (
+
+    select person_key, {{ beginning }} as turns_on from persons
+
+    union
+
+    select person_key, valid_from as turns_on from crm
+
+    union
+
+    select crm.person_key, accounts.valid_from as turns_on
+    from crm
+    inner join accounts on crm.account_key = accounts.account_key
+    where accounts.valid_from > {{ beginning }}
+
+    union
+
+    select ages.person_key, ages.valid_from as turns_on
+    from ages
+    cross join calendar
+    where ages.valid_from > calendar.first_start and ages.valid_from <= calendar.last_start
+    {%- for days in [1, 91, 366] %}
+
+    union
+
+    select person_key, {{ add_days('first_date', days) }} as turns_on
+    from firsts
+    {%- endfor %}
+
+),
+
+spans as (
+
+    select
+        person_key,
+        turns_on as valid_from,
+        coalesce(
+            lead(turns_on) over (partition by person_key order by turns_on), {{ forever }}
+        ) as valid_to
+
+    from turns
+
+),
+
+described as (
+
+    select
+        spans.person_key,
+        spans.valid_from,
+        spans.valid_to,
+        {%- for attribute in crm %}
+        coalesce(crm.{{ attribute }}, 'unknown') as {{ attribute }},
+        {%- endfor %}
+        coalesce(ages.age_band, 'unknown') as age_band,
+        coalesce(accounts.industry, 'unknown') as industry,
+        coalesce(accounts.company_size, 'unknown') as company_size,
+        case
+            when firsts.first_date is null or spans.valid_from <= firsts.first_date
+                then 'none'
+            when {{ days_between('firsts.first_date', 'spans.valid_from') }} <= 90
+                then '0-90'
+            when {{ days_between('firsts.first_date', 'spans.valid_from') }} <= 365
+                then '91-365'
+            else '366+'
+        end as tenure_band
+
+    from spans
+    cross join calendar
+    left join crm
+        on spans.person_key = crm.person_key
+        and spans.valid_from >= crm.valid_from and spans.valid_from < crm.valid_to
+    left join accounts
+        on crm.account_key = accounts.account_key
+        and spans.valid_from >= accounts.valid_from
+        and spans.valid_from < accounts.valid_to
+    left join ages
+        on spans.person_key = ages.person_key
+        and greatest(spans.valid_from, calendar.first_start) >= ages.valid_from
+        and greatest(spans.valid_from, calendar.first_start) < ages.valid_to
+    left join firsts on spans.person_key = firsts.person_key
+
+)
+
+select * from described

@@ -1,0 +1,51 @@
+{#- Where identity resolution will speak: today a person is one customer id of one
+    system. -#}
+{%- set seen = [
+    ('stg_crm__identities', ['customer_key'], 'linked_at'),
+    ('stg_crm__consents', ['customer_key'], 'recorded_at'),
+    ('stg_crm__subscriptions', ['customer_key'], 'started_at'),
+    ('stg_crm__support_tickets', ['customer_key'], 'opened_at'),
+    ('stg_crm__message_events', ['customer_key'], 'occurred_at'),
+    ('stg_crm__experiment_assignments', ['customer_key'], 'assigned_at'),
+    ('stg_crm__referrals', ['referrer_customer_key', 'referee_customer_key'], 'referred_at'),
+    ('stg_crm__community_events', ['customer_key'], 'occurred_at'),
+    ('stg_crm__feedback_items', ['customer_key'], 'received_at'),
+    ('stg_orders__orders', ['customer_key'], 'ordered_at'),
+    ('stg_orders__refunds', ['customer_key'], 'refunded_at'),
+    ('stg_survey__invitations', ['customer_key'], 'sent_at'),
+    ('stg_survey__responses', ['customer_key'], 'responded_at'),
+    ('stg_web__web_events', ['customer_key'], 'occurred_at'),
+] -%}
+
+with
+
+seen as (
+
+    select distinct customer_key
+    from {{ ref('stg_crm__customers') }}
+    where created_at is null or created_at < {{ end_of_as_of() }}
+    {%- for model, keys, event_at in seen -%}
+    {%- for key in keys %}
+
+    union
+
+    select distinct {{ key }}
+    from {{ ref(model) }}
+    where {{ key }} is not null
+        and ({{ event_at }} is null or {{ event_at }} < {{ end_of_as_of() }})
+    {%- endfor -%}
+    {%- endfor %}
+
+),
+
+linked as (
+
+    select
+        customer_key,
+        customer_key as person_key
+
+    from seen
+
+)
+
+select * from linked

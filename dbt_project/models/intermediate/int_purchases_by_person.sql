@@ -1,0 +1,40 @@
+{{ config(materialized='table') }}
+
+with
+
+purchases as (
+
+    select * from {{ ref('int_purchases') }}
+
+),
+
+collapsed as (
+    {{ collapse('purchases', [
+        ('orders', 'sum(fact.orders)'),
+        ('refunds', 'sum(fact.refunds)'),
+        ('goods_orders', 'count(fact.goods_amount)'),
+        ('goods_amount', 'sum(fact.goods_amount)'),
+        ('refund_amount', 'sum(fact.refund_amount)'),
+        ('profit_amount', 'sum(fact.profit_amount)'),
+        ('first_orders', 'sum(fact.first_orders)'),
+        ('first_orders_matured', 'sum(fact.first_orders_matured)'),
+        ('first_orders_repeated', 'sum(fact.first_orders_repeated)'),
+    ], event_cuts=['order_channel', 'store', 'campaign']) }}
+),
+
+flagged as (
+
+    select
+        *,
+        case when person_key is not null and orders > 0 then 1 else 0 end as is_buyer,
+        case when person_key is not null and orders > 1 then 1 else 0 end as is_repeater,
+        case
+            when person_key is not null and orders > first_orders then 1 else 0
+        end as is_returning,
+        case when first_orders > 0 and orders > 1 then 1 else 0 end as is_new_and_repeats
+
+    from collapsed
+
+)
+
+select * from flagged

@@ -1,0 +1,1 @@
+{{ measure(ref('int_purchases_by_person')) }}

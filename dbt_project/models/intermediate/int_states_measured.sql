@@ -1,0 +1,1 @@
+{{ measure(ref('int_person_states')) }}

@@ -1,0 +1,1 @@
+{{ stage('crm', 'accounts', every_version=true) }}

@@ -1,0 +1,1 @@
+{{ stage('crm', 'customers', every_version=true) }}

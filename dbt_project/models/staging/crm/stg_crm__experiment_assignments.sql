@@ -1,0 +1,1 @@
+{{ stage('crm', 'experiment_assignments') }}

@@ -1,0 +1,1 @@
+{{ stage('crm', 'message_events') }}

@@ -1,0 +1,1 @@
+{{ stage('crm', 'message_stats_daily') }}

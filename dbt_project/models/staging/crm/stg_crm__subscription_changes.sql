@@ -1,0 +1,1 @@
+{{ stage('crm', 'subscription_changes') }}

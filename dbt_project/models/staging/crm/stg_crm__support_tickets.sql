@@ -1,0 +1,1 @@
+{{ stage('crm', 'support_tickets') }}

@@ -1,0 +1,1 @@
+{{ stage('orders', 'products') }}

@@ -1,0 +1,1 @@
+{{ stage('sns', 'accounts_daily') }}

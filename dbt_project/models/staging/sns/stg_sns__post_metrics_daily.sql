@@ -1,0 +1,1 @@
+{{ stage('sns', 'post_metrics_daily') }}

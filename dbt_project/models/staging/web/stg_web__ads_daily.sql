@@ -1,0 +1,1 @@
+{{ stage('web', 'ads_daily') }}

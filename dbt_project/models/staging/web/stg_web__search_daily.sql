@@ -1,0 +1,1 @@
+{{ stage('web', 'search_daily') }}

@@ -1,0 +1,1 @@
+{{ stage('web', 'web_events') }}
