@@ -84,3 +84,15 @@ nullif(array_join(transform(
 string_agg({{ value }}, ', ' order by {{ position }})
 {%- endif -%}
 {%- endmacro %}
+
+{#- Where a text first occurs in another, from 1. -#}
+{% macro position_of(part, whole) -%}
+{%- if target.type == 'spark' -%}instr({{ whole }}, {{ part }})
+{%- else -%}strpos({{ whole }}, {{ part }})
+{%- endif -%}
+{%- endmacro %}
+
+{#- Whole months between the first days of two months. -#}
+{% macro months_between(earlier, later) -%}
+((year({{ later }}) - year({{ earlier }})) * 12 + month({{ later }}) - month({{ earlier }}))
+{%- endmacro %}

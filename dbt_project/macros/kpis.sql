@@ -25,8 +25,8 @@ case
 {#- One row per grain, period, event cut and person: `fact` has a `day`, a
     `person_key` and one column per event cut. Measures are (name, aggregate) pairs.
     A distinct count becomes a sum of 0 and 1 hereafter. -#}
-{% macro collapse(fact, measures, event_cuts=[], key='person_key') %}
-{%- for cut in ['overall'] + event_cuts %}
+{% macro collapse(fact, measures, event_cuts=[], key='person_key', overall=true) %}
+{%- for cut in (['overall'] if overall else []) + event_cuts %}
     {{ 'union all' if not loop.first }}
     select
         days.grain,

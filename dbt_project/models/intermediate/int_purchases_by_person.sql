@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with
 
 purchases as (
@@ -8,18 +6,28 @@ purchases as (
 
 ),
 
+by_category as (
+
+    select * from {{ ref('int_purchases_by_category') }}
+
+),
+
+{% set measures = [
+    ('orders', 'sum(fact.orders)'),
+    ('refunds', 'sum(fact.refunds)'),
+    ('goods_orders', 'count(fact.goods_amount)'),
+    ('goods_amount', 'sum(fact.goods_amount)'),
+    ('refund_amount', 'sum(fact.refund_amount)'),
+    ('profit_amount', 'sum(fact.profit_amount)'),
+    ('first_orders', 'sum(fact.first_orders)'),
+    ('first_orders_matured', 'sum(fact.first_orders_matured)'),
+    ('first_orders_repeated', 'sum(fact.first_orders_repeated)'),
+] -%}
 collapsed as (
-    {{ collapse('purchases', [
-        ('orders', 'sum(fact.orders)'),
-        ('refunds', 'sum(fact.refunds)'),
-        ('goods_orders', 'count(fact.goods_amount)'),
-        ('goods_amount', 'sum(fact.goods_amount)'),
-        ('refund_amount', 'sum(fact.refund_amount)'),
-        ('profit_amount', 'sum(fact.profit_amount)'),
-        ('first_orders', 'sum(fact.first_orders)'),
-        ('first_orders_matured', 'sum(fact.first_orders_matured)'),
-        ('first_orders_repeated', 'sum(fact.first_orders_repeated)'),
-    ], event_cuts=['order_channel', 'store', 'campaign']) }}
+    {{ collapse('purchases', measures, event_cuts=['order_channel', 'store', 'campaign']) }}
+
+    union all
+    {{ collapse('by_category', measures, event_cuts=['category'], overall=false) }}
 ),
 
 flagged as (

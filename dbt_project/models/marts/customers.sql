@@ -1,0 +1,89 @@
+with
+
+persons as (
+
+    select * from {{ ref('int_persons') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_person_attributes') }}
+    where {{ as_of_date() }} >= valid_from and {{ as_of_date() }} < valid_to
+
+),
+
+totals as (
+
+    select * from {{ ref('int_person_totals') }}
+
+),
+
+islands as (
+
+    select distinct person_key
+    from {{ ref('int_order_islands') }}
+    where {{ day_after_as_of() }} between active_from and active_to
+
+),
+
+subscriptions as (
+
+    select
+        person_key,
+        count(*) as subscription_count,
+        min(started_date) as first_subscribed_date,
+        max(case when ended_at is null then 1 else 0 end) = 1 as is_active
+
+    from {{ ref('int_subscriptions') }}
+    group by person_key
+
+),
+
+lifetime_values as (
+
+    select * from {{ ref('int_lifetime_values') }}
+
+),
+
+described as (
+
+    select
+        persons.person_key,
+        {%- for cut in person_cuts() %}
+        attributes.{{ cut }},
+        {%- endfor %}
+        cast(coalesce(totals.order_count, 0) as bigint) as order_count,
+        cast(coalesce(totals.order_count_365_days, 0) as bigint) as order_count_365_days,
+        coalesce(subscriptions.subscription_count, 0) as subscription_count,
+        cast({{ days_between('totals.last_ordered_date', as_of_date()) }} as bigint)
+            as days_since_last_order,
+        cast(coalesce(totals.net_revenue_amount, 0) as decimal(38, 4)) as net_revenue_amount,
+        cast(coalesce(totals.net_revenue_amount_365_days, 0) as decimal(38, 4))
+            as net_revenue_amount_365_days,
+        cast(totals.gross_profit_amount as decimal(38, 4)) as gross_profit_amount,
+        lifetime_values.annual_value,
+        lifetime_values.margin,
+        lifetime_values.tenure_years,
+        lifetime_values.ltv_historic,
+        lifetime_values.ltv_simple,
+        lifetime_values.ltv_discounted,
+        persons.is_known,
+        totals.first_ordered_date is null and subscriptions.person_key is null as is_lead,
+        islands.person_key is not null as is_active_by_order,
+        coalesce(subscriptions.is_active, false) as is_active_by_contract,
+        persons.created_date,
+        totals.first_ordered_date,
+        totals.last_ordered_date,
+        subscriptions.first_subscribed_date
+
+    from persons
+    left join attributes on persons.person_key = attributes.person_key
+    left join totals on persons.person_key = totals.person_key
+    left join islands on persons.person_key = islands.person_key
+    left join subscriptions on persons.person_key = subscriptions.person_key
+    left join lifetime_values on persons.person_key = lifetime_values.person_key
+
+)
+
+select * from described

@@ -1,0 +1,52 @@
+with
+
+orders as (
+
+    select * from {{ ref('int_order_values') }}
+
+),
+
+refunds as (
+
+    select
+        order_key,
+        count(*) as refund_count,
+        sum(refund_amount) as refund_amount
+
+    from {{ ref('int_refunds') }}
+    where order_key is not null
+    group by order_key
+
+),
+
+described as (
+
+    select
+        orders.order_key,
+        orders.person_key,
+        orders.system,
+        orders.order_id,
+        orders.order_channel,
+        orders.store_id,
+        orders.campaign_id,
+        orders.currency,
+        cast(orders.goods_value as decimal(38, 4)) as goods_value,
+        cast(orders.goods_amount as decimal(38, 4)) as goods_amount,
+        cast(orders.profit_amount as decimal(38, 4)) as profit_amount,
+        cast(refunds.refund_amount as decimal(38, 4)) as refund_amount,
+        coalesce(refunds.refund_count, 0) as refund_count,
+        orders.order_number,
+        orders.is_first_order,
+        orders.person_key is null as is_guest,
+        orders.has_items,
+        coalesce(orders.has_discount, false) as has_discount,
+        orders.ordered_date,
+        orders.next_ordered_date,
+        cast(orders.ordered_at as timestamp) as ordered_at
+
+    from orders
+    left join refunds on orders.order_key = refunds.order_key
+
+)
+
+select * from described
