@@ -96,3 +96,21 @@ string_agg({{ value }}, ', ' order by {{ position }})
 {% macro months_between(earlier, later) -%}
 ((year({{ later }}) - year({{ earlier }})) * 12 + month({{ later }}) - month({{ earlier }}))
 {%- endmacro %}
+
+{#- On Spark a source is a view over its Parquet folder; DuckDB reads the folder itself. -#}
+{% macro register_sources() %}
+{%- if execute and target.type == 'spark' -%}
+{%- for node in graph.sources.values() -%}
+    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- do run_query(
+        'create or replace view ' ~ node.schema ~ '.' ~ node.name
+        ~ ' as select * from parquet.`' ~ env_var('KIZUNA_RAW', '../data/raw') ~ '/' ~ node.source_name
+        ~ '/' ~ node.name ~ '/`'
+    ) -%}
+{%- endfor -%}
+{%- endif -%}
+{% endmacro %}
+
+{#- Spark's Parquet tables hold no constraints: DuckDB, which every night of one machine
+    runs on, enforces them. -#}
+{% macro spark__persist_constraints(relation, model) %}{% endmacro %}

@@ -34,7 +34,7 @@ delivered as (
         feed.source_row,
         loads.delivered_at,
         loads.delivery,
-        coalesce(feed.updated_at, loads.delivered_at) as effective_at
+        coalesce(feed.updated_at, loads.delivered_at) as stated_at
 
     from {{ relation }} as feed
     inner join loads on feed.load_id = loads.load_id
@@ -48,7 +48,7 @@ deliveries as (
     select
         {{ parent | join(', ') }},
         delivery,
-        max(effective_at) as effective_at,
+        max(stated_at) as stated_at,
         max({{ row_text(columns) }}) as greatest,
         min({{ row_text(columns) }}) as least
 
@@ -66,7 +66,7 @@ newest_deliveries as (
             row_number() over (
                 partition by {{ parent | join(', ') }}
                 order by
-                    effective_at desc, greatest desc, least desc, delivery desc
+                    stated_at desc, greatest desc, least desc, delivery desc
             ) as newness
         from deliveries
     ) as ranked
@@ -91,7 +91,7 @@ standing as (
 
 ),
 {%- endif %}
-{%- set version = key + (['effective_at'] if every_version else []) %}
+{%- set version = key + (['stated_at'] if every_version else []) %}
 
 -- few keys are delivered twice: only those are sorted
 repeated as (
@@ -113,7 +113,7 @@ current_rows as (
     union all
 
     select {{ (columns | map(attribute='name') | list + ['updated_at', 'system',
-        'source_file', 'source_row', 'delivered_at', 'delivery', 'effective_at'])
+        'source_file', 'source_row', 'delivered_at', 'delivery', 'stated_at'])
         | join(', ') }}
     from (
         select
@@ -122,7 +122,7 @@ current_rows as (
                 partition by {% for name in version %}standing.{{ name }}
                     {{- ', ' if not loop.last }}{% endfor %}
                 order by
-                    standing.effective_at desc,
+                    standing.stated_at desc,
                     {%- for column in columns %}
                     cast(standing.{{ column.name }} as string) desc nulls last,
                     {%- endfor %}
@@ -150,7 +150,7 @@ keyed as (
         source_file,
         source_row,
         delivered_at,
-        effective_at
+        stated_at
 
     from current_rows
 

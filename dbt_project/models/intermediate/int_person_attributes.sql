@@ -78,10 +78,10 @@ crm as (
         select
             person_ids.person_key,
             customer_versions.*,
-            {{ in_force_from('customer_versions.effective_at') }} as in_force_from,
+            {{ in_force_from('customer_versions.stated_at') }} as in_force_from,
             row_number() over (
                 partition by person_ids.person_key
-                order by customer_versions.effective_at, customer_versions.customer_key
+                order by customer_versions.stated_at, customer_versions.customer_key
             ) as row_number_in_time
         from customer_versions
         inner join person_ids
@@ -109,9 +109,9 @@ accounts as (
     from (
         select
             *,
-            {{ in_force_from('effective_at') }} as in_force_from,
+            {{ in_force_from('stated_at') }} as in_force_from,
             row_number() over (
-                partition by account_key order by effective_at
+                partition by account_key order by stated_at
             ) as row_number_in_time
         from account_versions
     ) as versions

@@ -35,7 +35,7 @@ described as (
         cast(orders.profit_amount as decimal(38, 4)) as profit_amount,
         cast(refunds.refund_amount as decimal(38, 4)) as refund_amount,
         coalesce(refunds.refund_count, 0) as refund_count,
-        orders.order_number,
+        cast(orders.order_number as bigint) as order_number,
         orders.is_first_order,
         orders.person_key is null as is_guest,
         orders.has_items,
