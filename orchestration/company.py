@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from orchestration.settings import REFERENCE
+
 CONFIG = "company.yml"
 
 
@@ -296,6 +298,10 @@ def unknown(kind: str, name: str, known: list[str]) -> str:
 
 def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:
     """What names a file, a feed, a column or a system that does not exist."""
+    known = [path.name for path in REFERENCE.glob("*.csv")]
+    for path in company.reference.glob("*.csv"):
+        if path.name not in known:
+            yield (), f"{unknown('file in reference/', path.name, known)}"
     for name, system in company.systems.items():
         if not name.replace("_", "").replace("-", "").isalnum():
             yield ("systems", name), f"system `{name}`: use letters, digits, - and _"

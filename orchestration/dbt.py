@@ -1,16 +1,22 @@
 """dbt: the settings it is given and how it is run, always as a process of its own."""
 
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from orchestration.company import Company
-from orchestration.settings import DBT_PROJECT, REFERENCE, environment
+from orchestration.company import Company, Settings
+from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
+
+PROGRAM = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
 IdSystems = Mapping[str, Mapping[str, str]]
 
@@ -75,10 +81,61 @@ class Dbt:
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Run `dbt <command>` to its end, its output on this process's."""
         self.prepare()
-        program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
         return subprocess.run(
-            program + self.arguments(command), env=self.environment(), cwd=self.folder
+            PROGRAM + self.arguments(command), env=self.environment(), cwd=self.folder
         )
+
+
+class DbtError(Exception):
+    """dbt could not do what it was asked; the message is dbt's own."""
+
+
+def manifest_path() -> Path:
+    """dbt's manifest of the project as it stands; parsed again when a file of it changed."""
+    folder = cache_folder() / "manifests" / fingerprint()
+    if not (folder / "manifest.json").is_file():
+        _parse_into(folder)
+    return folder / "manifest.json"
+
+
+def fingerprint() -> str:
+    """A name for the dbt project as it stands on the disk."""
+    digest = hashlib.sha256()
+    for folder in (DBT_PROJECT, REFERENCE):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".sql", ".yml", ".csv", ".py") and path.is_file():
+                digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _parse_into(folder: Path) -> None:
+    """Parse aside and rename, so that another process never sees half a manifest."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".parsing-"))
+    try:
+        nowhere = Company(aside / "nobody", Settings(), {})
+        dbt = Dbt(nowhere, date(2000, 1, 1), {}, aside)
+        dbt.prepare()
+        command = ["parse", "--no-partial-parse", "--quiet"]
+        parsed = subprocess.run(
+            PROGRAM + dbt.arguments(command),
+            env=dbt.environment(),
+            cwd=aside,
+            capture_output=True,
+            text=True,
+        )
+        if parsed.returncode:
+            raise DbtError(f"dbt cannot read the project:\n{parsed.stdout.strip()}")
+        try:
+            os.replace(dbt.artifacts, folder)
+        except OSError:
+            if not (folder / "manifest.json").is_file():
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    others = [path for path in folder.parent.iterdir() if path != folder]
+    for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-MANIFESTS_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def main() -> int:

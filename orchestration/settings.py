@@ -22,3 +22,14 @@ def token_key() -> str | None:
 def environment(**changed: str) -> dict[str, str]:
     """This process's environment for a child, with what is given changed."""
     return {**os.environ, **changed}
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept between runs, outside the project."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "kizuna"
+
+
+def dagster_home() -> str | None:
+    """Where Dagster keeps its runs, where the environment says."""
+    return os.environ.get("DAGSTER_HOME")

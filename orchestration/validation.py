@@ -10,7 +10,7 @@ from typing import Any
 
 import expectations
 
-SUITES = sorted(module.name for module in pkgutil.iter_modules(expectations.__path__))
+SUITES = sorted(module.name for module in pkgutil.iter_modules(expectations.__path__) if module.name[0] != "_")
 RAW_SUITES = [suite for suite in SUITES if suite.startswith("raw_")]
 MART_SUITES = [suite for suite in SUITES if not suite.startswith("raw_")]
 
@@ -77,7 +77,7 @@ def _judgement(result: Mapping[str, Any]) -> Judgement:
     kwargs = {
         name: value
         for name, value in config["kwargs"].items()
-        if name not in ("batch_id", "column", "unexpected_rows_query")
+        if name not in ("batch_id", "column", "unexpected_rows_query", "severity")
     }
     error = _error(result["exception_info"])
     seen = {name: result["result"][name] for name in OBSERVED if name in result["result"]}

@@ -1,0 +1,7 @@
+"""raw/survey/invitations: invitations sent in this age."""
+
+from expectations._kinds import long_ago
+
+EXPECTATIONS = [
+    long_ago("sent_at"),
+]
