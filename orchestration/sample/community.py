@@ -1,4 +1,4 @@
-"""What people do for one another and with the company: links, referrals, posts, events, mentions."""
+"""What people do with one another and the company: links, referrals, posts, events, mentions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import pyarrow.compute as pc
 
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Floats, Ints, choose, flags, hours, ids, pick, sigmoid, take,
-)  # fmt: skip
+    Floats,
+    Ints,
+    choose,
+    flags,
+    hours,
+    ids,
+    pick,
+    sigmoid,
+    take,
+)
 from orchestration.sample.messages import has_handle
 from orchestration.sample.names import COMMUNITY_TEXTS, MENTION_TEXTS_BAD, MENTION_TEXTS_GOOD
 from orchestration.sample.people import People
@@ -32,8 +40,8 @@ def identity_columns(world: w.World, people: People, chunk: int) -> Columns:
     friends = np.flatnonzero(people.takes_line & in_crm)
     cards = np.flatnonzero(people.in_pos & in_crm & (rng.random(n) < 0.3))
     parts = (
-        (browsers, "web_anonymous_id", "web", ids("W", people.number[browsers] * 10 + 1, 9)),
-        (apps, "web_anonymous_id", "web", ids("W", people.number[apps] * 10 + 2, 9)),
+        (browsers, "web_anonymous_id", "web", ids("W", people.number[browsers] * 10 + 1, 11)),
+        (apps, "web_anonymous_id", "web", ids("W", people.number[apps] * 10 + 2, 11)),
         (handles, "sns_handle", "x", people.handle(handles)),
         (friends, "line_id", "line", people.line_id(friends)),
         (cards, "customer_id", "pos", people.pos_id(cards)),
@@ -43,16 +51,18 @@ def identity_columns(world: w.World, people: People, chunk: int) -> Columns:
     linked = np.minimum(linked, world.days - 0.01)
     return {
         "customer_id": people.crm_id(person),
-        "identity_type": pa.concat_arrays([take([p[1]], np.zeros(len(p[0]), np.int64)) for p in parts]),
-        "identity_system": pa.concat_arrays([take([p[2]], np.zeros(len(p[0]), np.int64)) for p in parts]),
+        "identity_type": pa.concat_arrays(
+            [take([p[1]], np.zeros(len(p[0]), np.int64)) for p in parts]
+        ),
+        "identity_system": pa.concat_arrays(
+            [take([p[2]], np.zeros(len(p[0]), np.int64)) for p in parts]
+        ),
         "identity_value": pa.concat_arrays([p[3] for p in parts]),
         "linked_at": world.moment(linked),
     }
 
 
-def referral_columns(
-    world: w.World, people: People, first_order: Floats, chunk: int
-) -> Columns:
+def referral_columns(world: w.World, people: People, first_order: Floats, chunk: int) -> Columns:
     """Who recommended the shop to whom; some recommendations came to nothing."""
     rng = world.rng(w.COMMUNITY + 100, chunk)
     referee = np.flatnonzero(people.referrer >= 0)
@@ -114,13 +124,26 @@ def _meetups(
     world: w.World, people: People, rng: np.random.Generator, buyers: Ints
 ) -> list[tuple[Ints, Ints, Floats, Ints]]:
     dates = np.arange(15, world.days, DAYS_BETWEEN_MEETUPS)
-    goes = rng.random((len(buyers), len(dates))) < 0.02 * np.exp(0.5 * people.affinity[buyers])[:, None]
+    goes = (
+        rng.random((len(buyers), len(dates)))
+        < 0.02 * np.exp(0.5 * people.affinity[buyers])[:, None]
+    )
     goes &= people.created[buyers][:, None] < dates - 9
     person, meetup = np.nonzero(goes)
     start = dates[meetup] + 19 / 24
     attends = rng.random(len(person)) < 0.62
-    registered = (buyers[person], np.full(len(person), REGISTERED), start - 1 - rng.random(len(person)) * 7, meetup)
-    attended = (buyers[person[attends]], np.full(int(attends.sum()), ATTENDED), start[attends], meetup[attends])
+    registered = (
+        buyers[person],
+        np.full(len(person), REGISTERED),
+        start - 1 - rng.random(len(person)) * 7,
+        meetup,
+    )
+    attended = (
+        buyers[person[attends]],
+        np.full(int(attends.sum()), ATTENDED),
+        start[attends],
+        meetup[attends],
+    )
     return [registered, attended]
 
 
@@ -144,7 +167,9 @@ def mention_columns(world: w.World, people: People, chunk: int) -> Columns:
         "mention_id": ids("MK", chunk * 1_000_000 + 1 + np.arange(n), 9),
         "author_handle": people.handle(person),
         "occurred_at": world.moment(day),
-        "text": pc.if_else(pa.array(is_good), pick(MENTION_TEXTS_GOOD, rng, n), pick(MENTION_TEXTS_BAD, rng, n)),
+        "text": pc.if_else(
+            pa.array(is_good), pick(MENTION_TEXTS_GOOD, rng, n), pick(MENTION_TEXTS_BAD, rng, n)
+        ),
         "rating": np.full(n, np.nan),
         "is_ugc": flags(rng.random(n) < 0.3),
     }
@@ -154,7 +179,7 @@ def erasure_columns(world: w.World, people: People, chunk: int) -> Columns:
     """A few asked to be forgotten."""
     rng = world.rng(w.COMMUNITY + 400, chunk)
     known = np.flatnonzero(people.in_crm & people.has_email & (people.created < world.days - 90))
-    person = known[:: max(len(known) // max(len(known) // 250, 1), 1)][: max(len(known) // 250, 1)]
+    person = known[:: max(len(known) // max(len(known) // 200, 1), 1)][: max(len(known) // 200, 1)]
     n = len(person)
     since = np.maximum(people.created[person], 0)
     day = np.sort(since + (0.6 + 0.4 * rng.random(n)) * (world.days - since) * 0.99)
@@ -183,7 +208,7 @@ def account_columns(world: w.World, people: People) -> Columns:
     """The companies behind the business contacts."""
     account = np.unique(people.number[people.is_business & people.in_crm] // 2)
     return {
-        "account_id": ids("A", account, 6),
+        "account_id": ids("A", account, 7),
         "industry": take(["飲食", "宿泊", "小売", "オフィス", "医療"], account % 5),
         "company_size": take(["1-9", "10-49", "50-249", "250+"], (account * 7) % 4),
         "created_at": world.moment(-100.0 - account % 700),

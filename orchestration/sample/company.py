@@ -7,8 +7,18 @@ import pyarrow as pa
 
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Floats, Ints, choose, flags, hours, ids, keep, pick, run_lengths, take, whole,
-)  # fmt: skip
+    Floats,
+    Ints,
+    choose,
+    flags,
+    hours,
+    ids,
+    keep,
+    pick,
+    run_lengths,
+    take,
+    whole,
+)
 from orchestration.sample.names import MENTION_TEXTS_BAD, MENTION_TEXTS_GOOD
 
 Columns = dict[str, pa.Array | np.ndarray]
@@ -94,7 +104,9 @@ def posts(world: w.World) -> tuple[Columns, Columns]:
         "posted_at": world.moment(day),
         "content_type": take(flat, content),
         "hashtags": pick(HASHTAGS, rng, n),
-        "campaign_id": take(campaigns.campaign_id, social[np.maximum(at, 0)], linked) if len(social) else pa.nulls(n, pa.string()),
+        "campaign_id": take(campaigns.campaign_id, social[np.maximum(at, 0)], linked)
+        if len(social)
+        else pa.nulls(n, pa.string()),
         "is_paid": flags(paid),
     }
     return columns, _readings(world, rng, platform, day, number, content, flat, paid)
@@ -116,7 +128,13 @@ def _readings(
     moving = np.isin(content, [i for i, c in enumerate(flat) if c in ("video", "reel", "live")])
     evening = np.abs((day - np.floor(day)) * 24 - 20.5) < 2
     base = followers(world, day, platform) * np.array([0.16, 0.27, 0.20, 0.62, 0.30])[platform]
-    reach = base * rng.lognormal(0, 0.45, n) * np.where(moving, 1.35, 1.0) * np.where(evening, 1.15, 1.0) * np.where(paid, 2.2, 1.0)
+    reach = (
+        base
+        * rng.lognormal(0, 0.45, n)
+        * np.where(moving, 1.35, 1.0)
+        * np.where(evening, 1.15, 1.0)
+        * np.where(paid, 2.2, 1.0)
+    )
     rate = np.array([0.032, 0.048, 0.021, 0.012, 0.041])[platform] * rng.lognormal(0, 0.35, n)
     tempo = np.array([2.0, 2.6, 0.9, 0.8, 6.0])[platform]
     post, turn = run_lengths(np.full(n, len(ages)))
@@ -124,7 +142,9 @@ def _readings(
     date = np.floor(day[post]) + age
     known = date < world.days
     post, age, date = post[known], age[known], date[known]
-    shown = reach[post] * (1 - np.exp(-(age + 0.4) / tempo[post])) / (1 - np.exp(-28.4 / tempo[post]))
+    shown = (
+        reach[post] * (1 - np.exp(-(age + 0.4) / tempo[post])) / (1 - np.exp(-28.4 / tempo[post]))
+    )
     actions = shown * rate[post]
     of = platform[post]
 
@@ -162,9 +182,9 @@ def mention_columns(world: w.World) -> Columns:
         "author_handle": ids("@user", rng.integers(0, n * 2, n), 6),
         "occurred_at": world.moment(day),
         "text": keep(
-            pa.concat_arrays([pick(MENTION_TEXTS_GOOD, rng, n), pick(MENTION_TEXTS_BAD, rng, n)]).take(
-                pa.array(np.where(is_good, np.arange(n), n + np.arange(n)))
-            ),
+            pa.concat_arrays(
+                [pick(MENTION_TEXTS_GOOD, rng, n), pick(MENTION_TEXTS_BAD, rng, n)]
+            ).take(pa.array(np.where(is_good, np.arange(n), n + np.arange(n)))),
             rng.random(n) < 0.92,
         ),
         "rating": np.where(is_review, stars, np.nan).astype(float),
@@ -177,16 +197,26 @@ def ad_columns(world: w.World) -> Columns:
     rng = world.rng(w.COMPANY, 3)
     campaigns = world.campaigns
     online = np.concatenate(
-        [campaigns.where(channel=c, objective="acquisition") for c in ("paid_social", "paid_search", "display")]
+        [
+            campaigns.where(channel=c, objective="acquisition")
+            for c in ("paid_social", "paid_search", "display")
+        ]
     )
     first = np.ceil(np.maximum(campaigns.start[online], 0)).astype(np.int64)
     last = np.minimum(np.floor(campaigns.end[online]), world.days).astype(np.int64)
     place, turn = run_lengths(np.maximum(last - first, 0) * 2)
     day, ad = first[place] + turn // 2, turn % 2
-    channel = np.array([("paid_social", "paid_search", "display").index(c) for c in np.array(campaigns.channel)[online]])[place]
+    channel = np.array(
+        [
+            ("paid_social", "paid_search", "display").index(c)
+            for c in np.array(campaigns.channel)[online]
+        ]
+    )[place]
     n = len(day)
     scale = world.customers / 600
-    shown = np.round(np.array([2600, 700, 5200])[channel] * scale * rng.lognormal(0, 0.25, n)).astype(np.int64)
+    shown = np.round(
+        np.array([2600, 700, 5200])[channel] * scale * rng.lognormal(0, 0.25, n)
+    ).astype(np.int64)
     clicks = rng.binomial(shown, np.array([0.011, 0.042, 0.003])[channel])
     audience = np.round(np.array([42_000, 9_000, 90_000])[channel] * scale).astype(np.int64)
     cost = np.round(clicks * np.array([58.0, 42.0, 70.0])[channel] * rng.uniform(0.85, 1.15, n))
@@ -204,7 +234,10 @@ def ad_columns(world: w.World) -> Columns:
         "currency": take(["JPY"], np.zeros(n, np.int64)),
         "audience_size": whole(audience, channel != 1),
     }
-    return {k: v[order] if isinstance(v, np.ndarray) else v.take(pa.array(order)) for k, v in columns.items()}
+    return {
+        k: v[order] if isinstance(v, np.ndarray) else v.take(pa.array(order))
+        for k, v in columns.items()
+    }
 
 
 def search_columns(world: w.World) -> Columns:
@@ -215,7 +248,10 @@ def search_columns(world: w.World) -> Columns:
     n = len(day)
     position = np.array([8.4, 11.2, 6.1, 14.5, 4.2, 9.7, 7.3, 1.3, 12.0, 5.5])[query]
     position = np.maximum(position * (1.15 - 0.3 * day / world.days) + rng.normal(0, 0.4, n), 1.0)
-    volume = np.array([190, 120, 60, 80, 45, 70, 55, 30, 25, 40])[query] * max(world.customers / 600, 1) ** 0.5
+    volume = (
+        np.array([190, 120, 60, 80, 45, 70, 55, 30, 25, 40])[query]
+        * max(world.customers / 600, 1) ** 0.5
+    )
     shown = rng.poisson(volume)
     return {
         "site": take(["https://shop.example.jp/"], np.zeros(n, np.int64)),

@@ -31,6 +31,8 @@ class Contracts:
     plan: Ints
     is_yearly: Bools
     bad_at_end: Bools
+    months: Floats  # at risk, up to the end or the last day
+    bad_months: Floats  # of these, the ones after a bad experience
     number: Ints
     upgrade: Floats  # when it was raised to the next plan, infinite for never
 
@@ -56,13 +58,13 @@ def make_contracts(world: w.World, people: People, felt: Experiences, chunk: int
     shown = (columns[1] < world.days) & (columns[2] > 0)
     columns = [c[shown] for c in columns]
     by_time = np.lexsort((columns[0], columns[1]))
-    person, start, end, is_yearly, bad = (c[by_time] for c in columns)
+    person, start, end, is_yearly, bad, months, bad_months = (c[by_time] for c in columns)
     n = len(person)
     upgrade = start + 120 + rng.exponential(700, n)
     return Contracts(
         person=person, start=start, end=end,
         plan=choose(rng, [4, 4, 2], n), is_yearly=is_yearly, bad_at_end=bad,
-        number=chunk * 1_000_000 + 1 + np.arange(n),
+        months=months, bad_months=bad_months, number=chunk * 1_000_000 + 1 + np.arange(n),
         upgrade=np.where((upgrade < end) & (upgrade < world.days), upgrade, np.inf),
     )  # fmt: skip
 
@@ -74,11 +76,12 @@ def _run(
     rng: np.random.Generator,
     person: Ints,
     start: Floats,
-) -> tuple[Ints, Floats, Floats, Bools, Bools]:
-    """Person, start, end, yearly or not, and whether a bad experience preceded the end."""
+) -> tuple[Ints, Floats, Floats, Bools, Bools, Floats, Floats]:
+    """Person, start, end, yearly or not, bad experience before the end, months at risk, bad ones."""
     n = len(person)
     end = np.full(n, np.inf)
     bad_at_end = np.zeros(n, bool)
+    lived, lived_bad = np.zeros(n), np.zeros(n)
     is_yearly = rng.random(n) < 0.15
     affinity = np.exp(truths.CHURN.affinity_effect * people.affinity[person])
     starts = np.array(truths.CHURN.band_starts)
@@ -95,13 +98,17 @@ def _run(
         hazard = truths.CHURN.monthly[band] * affinity[alive]
         hazard = hazard * np.where(bad, truths.CHURN.bad_experience_factor, 1.0)
         wait = rng.exponential(size=len(alive)) / hazard  # in months
+        seen = np.minimum(np.minimum(wait, 1), (world.days - at) / MONTH)
+        lived[alive] += seen
+        lived_bad[alive] += seen * bad
         leaves = wait < 1
         end[alive[leaves]] = at[leaves] + wait[leaves] * MONTH
         bad_at_end[alive[leaves]] = bad[leaves]
         alive = alive[~leaves]
     # an end that falls after the last day is not known yet
-    end[end >= world.days] = np.inf
-    return person, start, end, is_yearly, bad_at_end
+    unknown = end >= world.days
+    end[unknown], bad_at_end[unknown] = np.inf, False
+    return person, start, end, is_yearly, bad_at_end, lived, lived_bad
 
 
 def contract_columns(
@@ -133,7 +140,9 @@ def contract_columns(
         "term_ends_at": world.moment(term_ends),
         "ended_at": world.moment(end),
         "cancel_reason": take([*REASONS_BAD, *REASONS_OTHER], reason, np.isfinite(end)),
-        "updated_at": world.moment(np.minimum(np.where(has_ended, contracts.end, contracts.start), world.days - 0.0001)),
+        "updated_at": world.moment(
+            np.minimum(np.where(has_ended, contracts.end, contracts.start), world.days - 0.0001)
+        ),
     }
 
 
@@ -142,7 +151,9 @@ def _term_days(contracts: Contracts) -> Floats:
 
 
 def _amount(plan: Ints, is_yearly: Bools) -> Floats:
-    return np.array([p[1] for p in PLANS], dtype=float)[plan] * np.where(is_yearly, YEARLY_FACTOR, 1)
+    return np.array([p[1] for p in PLANS], dtype=float)[plan] * np.where(
+        is_yearly, YEARLY_FACTOR, 1
+    )
 
 
 def change_columns(
@@ -161,7 +172,9 @@ def change_columns(
     ended = np.flatnonzero(np.isfinite(contracts.end))
     index = np.concatenate([everyone, of_renewal, raised, ended])
     kind = np.repeat([0, 1, 2, 3], [n, len(of_renewal), len(raised), len(ended)])
-    day = np.concatenate([contracts.start, renewed, contracts.upgrade[raised], contracts.end[ended]])
+    day = np.concatenate(
+        [contracts.start, renewed, contracts.upgrade[raised], contracts.end[ended]]
+    )
     is_up = (day >= contracts.upgrade[index]) & (contracts.plan[index] < len(PLANS) - 1)
     amount = _amount(contracts.plan[index] + is_up, contracts.is_yearly[index])
     turns = np.concatenate([np.ones(n), turn + 1.0, np.zeros(len(raised) + len(ended))])

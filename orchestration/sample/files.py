@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import duckdb
 import numpy as np
@@ -99,6 +101,7 @@ CONFLICTS: dict[str, tuple[str, Any]] = {
 CHILDREN = {"order_items": "order_id", "answers": "response_id"}
 BAD_SHARE, TWICE_SHARE, CONFLICT_SHARE = 0.003, 0.002, 0.001
 LATE_EVERY, LATE_OFFSET = 211, 5
+LATE_BLOCK_AT = 0.62  # where in time the block of late rows lies
 
 
 @cache
@@ -107,7 +110,8 @@ def contract() -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {}
     for path in sorted(CONTRACTS.glob("*/_*.yml")):
         for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
-            tables |= {table["name"]: table for table in source["tables"]}
+            feeds = [t for t in source["tables"] if t.get("config", {}).get("meta", {}).get("load")]
+            tables |= {table["name"]: table for table in feeds}
     return tables
 
 
@@ -118,6 +122,8 @@ class Landing:
     folder: Path
     world: w.World
     counts: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    pending: list[Future[None]] = field(default_factory=list)
+    writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def write(
         self,
@@ -135,13 +141,23 @@ class Landing:
             return
         is_late = _late(len(table)) if late is None else late
         main, later, counts = _spoil(self.world, feed, table, is_late, chunk)
+        self._count(system, feed, counts)
         folder = self.folder / system / feed
         folder.mkdir(parents=True, exist_ok=True)
         stem = feed if chunk is None else f"{feed}_{chunk + 1:04d}"
-        self._file(folder / f"{stem}.{form}", main)
+        self._later(folder / f"{stem}.{form}", main)
         if len(later):
-            self._file(folder / f"{stem}_late.{form}", later)
-        self._count(system, feed, counts)
+            self._later(folder / f"{stem}_late.{form}", later)
+
+    def _later(self, path: Path, table: pa.Table) -> None:
+        """Write beside the making of what comes next; compressing takes as long as that."""
+        self.pending.append(self.writer.submit(self._file, path, table))
+
+    def flush(self) -> None:
+        """Wait until everything is on disk; raises what a write raised."""
+        for write in self.pending:
+            write.result()
+        self.pending.clear()
 
     def _file(self, path: Path, table: pa.Table) -> None:
         if path.name.endswith(".parquet"):
@@ -231,15 +247,27 @@ def _write_json(path: Path, table: pa.Table) -> None:
 
 
 # ---- late rows, doubles and faults
-def _late(rows: int) -> Bools:
-    return (np.arange(rows) % LATE_EVERY == LATE_OFFSET) & (rows >= LATE_EVERY)
+def _late(rows: int) -> slice:
+    """Some days' rows in one block: what a system sends when it could not send in time."""
+    start = int(rows * LATE_BLOCK_AT)
+    return slice(start, start + rows // LATE_EVERY)
+
+
+def _parted(table: pa.Table, is_late: Bools | slice) -> tuple[pa.Table, pa.Table]:
+    """What comes in time and what comes late; a block is cut out without copying the rest."""
+    if isinstance(is_late, slice):
+        before, after = table.slice(0, is_late.start), table.slice(is_late.stop)
+        return pa.concat_tables([before, after]), table.slice(
+            is_late.start, is_late.stop - is_late.start
+        )
+    return table.filter(pa.array(~is_late)), table.filter(pa.array(is_late))
 
 
 def _spoil(
-    world: w.World, feed: str, table: pa.Table, is_late: Bools, chunk: int | None
+    world: w.World, feed: str, table: pa.Table, is_late: Bools | slice, chunk: int | None
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
     """The main and the late file: rows twice, rows in conflict and bad rows put among the good."""
-    rng = world.rng(w.SPOILING + 100 * (sorted(contract()).index(feed) + 1), -1 if chunk is None else chunk)
+    rng = world.rng(w.SPOILING + 100 * crc32(feed.encode()), -1 if chunk is None else chunk)
     n = len(table)
     twice = rng.choice(n, int(n * TWICE_SHARE), replace=False)
     conflicting = rng.choice(n, int(n * CONFLICT_SHARE) if feed in CONFLICTS else 0, replace=False)
@@ -252,8 +280,9 @@ def _spoil(
         changed = ~np.asarray(_same(other, table.take(pa.array(np.sort(conflicting))), column))
         other = other.filter(pa.array(changed))
     again = table.take(pa.array(np.sort(twice)))
-    main, later = table.filter(pa.array(~is_late)), table.filter(pa.array(is_late))
-    if feed in CHILDREN:
+    main, later = _parted(table, is_late)
+    late = len(later)
+    if feed in CHILDREN and not isinstance(is_late, slice):
         # a parent is delivered whole: its double lies in the same file
         again_late = is_late[np.sort(twice)]
         main = pa.concat_tables([main, again.filter(pa.array(~again_late)), bad])
@@ -261,10 +290,10 @@ def _spoil(
     else:
         main, later = pa.concat_tables([main, bad]), pa.concat_tables([later, again, other])
     counts = {
-        "rows": len(main) + len(later), "late": int(is_late.sum()), "delivered_twice": len(again),
+        "rows": len(main) + len(later), "late": late, "delivered_twice": len(again),
         "conflicting": len(other), "bad": kinds,
     }  # fmt: skip
-    return main.combine_chunks(), later.combine_chunks(), counts
+    return main, later, counts
 
 
 def _same(left: pa.Table, right: pa.Table, column: str) -> pa.Array:
@@ -294,12 +323,16 @@ def _bad_rows(
 
 def _fits(fault: Fault, table: pa.Table) -> bool:
     """A day that does not exist can only be written as text."""
-    return fault.kind != "impossible_date" or pa.types.is_string(table.schema.field(fault.column).type)
+    return fault.kind != "impossible_date" or pa.types.is_string(
+        table.schema.field(fault.column).type
+    )
 
 
 def _rekeyed(feed: str, rows: pa.Table, mark: str) -> pa.Table:
     """Bad rows have keys of their own, so that they stand beside the good rows and not for them."""
-    key = next(k for k in contract()[feed]["config"]["meta"]["key"] if k not in ("platform", "identity_type", "identity_system", "date", "channel", "site"))
+    key = next(
+        k for k in contract()[feed]["config"]["meta"]["key"] if k.endswith("_id") or k == "query"
+    )
     values = pa.array([f"BAD-{mark}-{i + 1}" for i in range(len(rows))], pa.string())
     return rows.set_column(rows.column_names.index(key), key, values)
 
@@ -308,7 +341,9 @@ def _set(rows: pa.Table, column: str, value: Any) -> pa.Table:
     field_ = rows.schema.field(column)
     if value == FAR and pa.types.is_timestamp(field_.type):
         value = date(FAR, 1, 1)
-        filled = pa.array([value] * len(rows), pa.date32()).cast(pa.timestamp("us")).cast(field_.type)
+        filled = (
+            pa.array([value] * len(rows), pa.date32()).cast(pa.timestamp("us")).cast(field_.type)
+        )
     elif value == FAR:
         filled = pa.array([f"{FAR}-01-01 10:00:00"] * len(rows), pa.string())
     elif pa.types.is_decimal(field_.type):

@@ -10,8 +10,14 @@ import pyarrow as pa
 from orchestration.sample import truths
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Bools, Floats, Ints, flags, hours, ids, take,
-)  # fmt: skip
+    Bools,
+    Floats,
+    Ints,
+    flags,
+    hours,
+    ids,
+    take,
+)
 from orchestration.sample.people import People, receptive
 
 Columns = dict[str, pa.Array | np.ndarray]
@@ -58,21 +64,27 @@ def assign(world: w.World, people: People, reach: Reachability, chunk: int) -> A
     for index, experiment in enumerate(truths.EXPERIMENTS):
         start = np.floor(world.days * experiment.start_share) + 9 / 24
         eligible = np.flatnonzero(
-            people.takes_email & people.in_crm & (people.created < start) & (reach.email_until > start)
+            people.takes_email
+            & people.in_crm
+            & (people.created < start)
+            & (reach.email_until > start)
         )
         variant = rng.integers(0, len(experiment.extra_order_rate), len(eligible))
-        rows.append((np.full(len(eligible), index), eligible, variant, np.full(len(eligible), start)))
+        rows.append(
+            (np.full(len(eligible), index), eligible, variant, np.full(len(eligible), start))
+        )
     return Assignments(*(np.concatenate(c) for c in zip(*rows, strict=True)))
 
 
-def extra_orders(
-    world: w.World, assignments: Assignments, chunk: int
-) -> tuple[Ints, Floats, Ints]:
+def extra_orders(world: w.World, assignments: Assignments, chunk: int) -> tuple[Ints, Floats, Ints]:
     """Person, day and experiment of the orders that the variants cause."""
     rng = world.rng(w.EXPERIMENTS + 100, chunk)
     most = max(len(e.extra_order_rate) for e in truths.EXPERIMENTS)
     rates = np.array(
-        [[*e.extra_order_rate.values(), *[0.0] * (most - len(e.extra_order_rate))] for e in truths.EXPERIMENTS]
+        [
+            [*e.extra_order_rate.values(), *[0.0] * (most - len(e.extra_order_rate))]
+            for e in truths.EXPERIMENTS
+        ]
     )
     n = len(assignments.person)
     buys = rng.random(n) < rates[assignments.experiment, assignments.variant]
@@ -86,7 +98,9 @@ def assignment_columns(world: w.World, people: People, assignments: Assignments)
     flat = [v for group in names for v in group]
     offset = np.cumsum([0, *[len(g) for g in names[:-1]]])
     return {
-        "experiment_id": take([e.experiment_id for e in truths.EXPERIMENTS], assignments.experiment),
+        "experiment_id": take(
+            [e.experiment_id for e in truths.EXPERIMENTS], assignments.experiment
+        ),
         "customer_id": people.crm_id(assignments.person),
         "variant": take(flat, offset[assignments.experiment] + assignments.variant),
         "assigned_at": world.moment(assignments.day),
@@ -96,17 +110,33 @@ def assignment_columns(world: w.World, people: People, assignments: Assignments)
 def consent_columns(world: w.World, people: People, reach: Reachability, chunk: int) -> Columns:
     """The ledger: asked for when signing up, taken back when a person has had enough."""
     everyone = np.flatnonzero(people.in_crm)
-    purposes = ("analytics", "marketing_email", "marketing_line", "sns_linking", "marketing_push", "third_party")
+    purposes = (
+        "analytics",
+        "marketing_email",
+        "marketing_line",
+        "sns_linking",
+        "marketing_push",
+        "third_party",
+    )
     asked = [
         (0, everyone, people.allows_analytics[everyone]),
         (1, everyone, people.takes_email[everyone]),
         (2, everyone[people.takes_line[everyone]], None),
-        (3, everyone[has_handle(people)[everyone]], people.allows_linking[everyone[has_handle(people)[everyone]]]),
+        (
+            3,
+            everyone[has_handle(people)[everyone]],
+            people.allows_linking[everyone[has_handle(people)[everyone]]],
+        ),
         (4, everyone[people.is_app_user[everyone]], None),
         (5, everyone[everyone % 9 == 0], np.zeros(len(everyone[everyone % 9 == 0]), bool)),
     ]
     rows = [
-        (np.full(len(p), kind), p, np.ones(len(p), bool) if granted is None else granted, people.created[p] + 0.002)
+        (
+            np.full(len(p), kind),
+            p,
+            np.ones(len(p), bool) if granted is None else granted,
+            people.created[p] + 0.002,
+        )
         for kind, p, granted in asked
     ]
     for kind, until, taker in (
@@ -138,9 +168,9 @@ class Sendings:
     """Messages of one chunk."""
 
     person: Ints
-    campaign: Ints  # −1: an automated sequence
+    campaign: Ints  # -1: an automated sequence
     channel: Ints
-    variant: Ints  # index into the experiment's variants, −1 for none
+    variant: Ints  # index into the experiment's variants, -1 for none
     day: Floats
 
 
@@ -156,11 +186,19 @@ def make_sendings(
         own = campaigns.where(channel=CHANNELS[channel], objective="retention")
         own = own[np.array(campaigns.experiment)[own] < 0]
         start = campaigns.start[own]
-        takes = (taker & people.in_crm)[:, None] & (people.created[:, None] < start) & (until[:, None] > start - 14)
+        takes = (
+            (taker & people.in_crm)[:, None]
+            & (people.created[:, None] < start)
+            & (until[:, None] > start - 14)
+        )
         person, at = np.nonzero(takes)
-        rows.append((person, own[at], np.full(len(person), channel), np.full(len(person), -1), start[at]))
+        rows.append(
+            (person, own[at], np.full(len(person), channel), np.full(len(person), -1), start[at])
+        )
     treated = np.flatnonzero(assignments.variant > 0)
-    of_experiment = np.array([list(campaigns.experiment).index(i) for i in range(len(truths.EXPERIMENTS))])
+    of_experiment = np.array(
+        [list(campaigns.experiment).index(i) for i in range(len(truths.EXPERIMENTS))]
+    )
     experiment = assignments.experiment[treated]
     rows.append(
         (
@@ -169,12 +207,28 @@ def make_sendings(
         )
     )  # fmt: skip
     new = np.flatnonzero(people.takes_email & people.in_crm & (people.created > 0))
-    rows.append((new, np.full(len(new), -1), np.full(len(new), EMAIL), np.full(len(new), -1), people.created[new] + 0.01))
+    rows.append(
+        (
+            new,
+            np.full(len(new), -1),
+            np.full(len(new), EMAIL),
+            np.full(len(new), -1),
+            people.created[new] + 0.01,
+        )
+    )
     app = np.flatnonzero(people.is_app_user)
     push_days = np.arange(20.5, world.days, 30)
     on = people.created[app][:, None] < push_days
     person, at = np.nonzero(on)
-    rows.append((app[person], np.full(len(person), -1), np.full(len(person), PUSH), np.full(len(person), -1), push_days[at]))
+    rows.append(
+        (
+            app[person],
+            np.full(len(person), -1),
+            np.full(len(person), PUSH),
+            np.full(len(person), -1),
+            push_days[at],
+        )
+    )
     columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
     inside = columns[4] < world.days - 0.01
     columns = [c[inside] for c in columns]
@@ -184,8 +238,8 @@ def make_sendings(
 
 def event_columns(
     world: w.World, people: People, reach: Reachability, sendings: Sendings, chunk: int
-) -> tuple[Columns, Ints]:
-    """Every event of every message, by time, and the channel of each row."""
+) -> dict[str, Columns]:
+    """Every event of every message, by time, for each system that sends them."""
     rng = world.rng(w.MESSAGES + 100, chunk)
     n = len(sendings.person)
     channel, sent = sendings.channel, sendings.day + rng.random(n) * 0.004
@@ -198,7 +252,9 @@ def event_columns(
     machine = arrived & (channel == EMAIL) & (rng.random(n) < truths.EMAIL_MACHINE_OPEN_RATE)
     click_rate = np.where(channel == LINE, 0.075, np.where(opened, CLICK_OF_OPEN, 0.002))
     clicked = arrived & (rng.random(n) < click_rate * willing)
-    until = np.where(channel == EMAIL, reach.email_until[sendings.person], reach.line_until[sendings.person])
+    until = np.where(
+        channel == EMAIL, reach.email_until[sendings.person], reach.line_until[sendings.person]
+    )
     unsubscribed = arrived & (until < sent) & (channel == EMAIL)
     complained = arrived & (channel == EMAIL) & (rng.random(n) < 0.0003)
     # people read at their own hour, most on the same day
@@ -218,7 +274,22 @@ def event_columns(
     order = np.lexsort((kind, message, day))
     order = order[day[order] < world.days]
     message, kind, day, by_machine = (c[order] for c in (message, kind, day, by_machine))
-    return _event_table(world, people, sendings, message, kind, day, by_machine, chunk), channel[message]
+    event = chunk * 10_000_000 + 1 + np.arange(len(message))
+    by_line = channel[message] == LINE
+    return {
+        system: _event_table(
+            world,
+            people,
+            sendings,
+            message[own],
+            kind[own],
+            day[own],
+            by_machine[own],
+            event[own],
+            chunk,
+        )
+        for system, own in (("line", by_line), ("mail", ~by_line))
+    }
 
 
 def _event_table(
@@ -229,15 +300,20 @@ def _event_table(
     kind: Ints,
     day: Floats,
     by_machine: Bools,
+    event: Ints,
     chunk: int,
 ) -> Columns:
     campaign, person = sendings.campaign[message], sendings.person[message]
     channel, variant = sendings.channel[message], sendings.variant[message]
     is_welcome = (campaign < 0) & (channel == EMAIL)
-    names = {i * 10 + j: v for i, e in enumerate(truths.EXPERIMENTS) for j, v in enumerate(e.extra_order_rate)}
+    names = {
+        i * 10 + j: v
+        for i, e in enumerate(truths.EXPERIMENTS)
+        for j, v in enumerate(e.extra_order_rate)
+    }
     labels = [names.get(i) for i in range(10 * len(truths.EXPERIMENTS))]
     return {
-        "event_id": ids("EV", chunk * 10_000_000 + 1 + np.arange(len(message)), 10),
+        "event_id": ids("EV", event, 10),
         "customer_id": people.crm_id(person, ~is_welcome),
         "recipient": people.email(person, is_welcome),
         "campaign_id": take(world.campaigns.campaign_id, np.maximum(campaign, 0), campaign >= 0),
@@ -256,7 +332,9 @@ def line_totals(world: w.World) -> Columns:
     rng = world.rng(w.COMPANY + 200)
     campaigns = world.campaigns
     own = campaigns.where(channel="line", objective="retention")
-    friends = np.round(world.customers * 0.6 * (1 + 0.4 * campaigns.start[own] / world.days)).astype(int)
+    friends = np.round(
+        world.customers * 0.6 * (1 + 0.4 * campaigns.start[own] / world.days)
+    ).astype(int)
     blocked = rng.binomial(friends, 0.02)
     opened = rng.binomial(friends - blocked, 0.52)
     return {
@@ -277,12 +355,21 @@ def campaign_columns(world: w.World) -> Columns:
     campaigns = world.campaigns
     n = len(campaigns.campaign_id)
     scale = world.customers / 600
-    per_kind = {"email": 9_000, "line": 12_000, "store": 90_000, "display": 110_000, "paid_social": 150_000, "paid_search": 130_000}
+    per_kind = {
+        "email": 9_000,
+        "line": 12_000,
+        "store": 90_000,
+        "display": 110_000,
+        "paid_social": 150_000,
+        "paid_search": 130_000,
+    }
     cost = np.array([per_kind[c] for c in campaigns.channel]) * scale * rng.uniform(0.8, 1.2, n)
     in_dollars = np.array([c == "display" for c in campaigns.channel]) & (np.arange(n) % 2 == 0)
     cost = np.where(in_dollars, np.round(cost / 150, 2), np.round(cost, -2))
     unknown = np.array([c == "line" for c in campaigns.channel]) & (rng.random(n) < 0.2)
-    experiment = [truths.EXPERIMENTS[i].experiment_id if i >= 0 else None for i in campaigns.experiment]
+    experiment = [
+        truths.EXPERIMENTS[i].experiment_id if i >= 0 else None for i in campaigns.experiment
+    ]
     return {
         "campaign_id": pa.array(campaigns.campaign_id),
         "name": pa.array(campaigns.name),

@@ -49,7 +49,7 @@ class People:
     takes_line: Bools
     allows_analytics: Bools
     allows_linking: Bools
-    referrer: Ints  # index in the chunk, −1 for none
+    referrer: Ints  # index in the chunk, -1 for none
     habit_hour: Floats
 
     def __len__(self) -> int:
@@ -62,13 +62,13 @@ class People:
         return ids("P", self.number[person] * 3 + 11, 8, where)
 
     def second_id(self, person: Ints) -> pa.Array:
-        return ids("C8", self.number[person], 7)
+        return ids("C9", self.number[person], 7)
 
     def email(self, person: Ints, where: Bools | None = None) -> pa.Array:
         known = self.has_email[person] if where is None else self.has_email[person] & where
         handle = take(list(ROMAN), self.family[person] % len(ROMAN))
         domain = take(DOMAINS, self.number[person] % len(DOMAINS))
-        return keep(join(handle, ids(".", self.number[person], 5), domain), known)
+        return keep(join(handle, ids(".", self.number[person], 7), domain), known)
 
     def phone(self, person: Ints) -> pa.Array:
         number = self.number[person]
@@ -81,7 +81,11 @@ class People:
         return ids("U", self.number[person] * 977 + 13, 12)
 
     def handle(self, person: Ints) -> pa.Array:
-        return join("@", take(list(ROMAN), self.family[person] % len(ROMAN)), ids("_", self.number[person], 4))
+        return join(
+            "@",
+            take(list(ROMAN), self.family[person] % len(ROMAN)),
+            ids("_", self.number[person], 7),
+        )
 
 
 DOMAINS = ("@example.com", "@example.jp", "@mail.example.com", "@example.org", "@mail.example.jp")
@@ -105,7 +109,7 @@ def make_people(world: w.World, chunk: int, numbers: Ints) -> People:
     )
     prefecture = choose(rng, [p.population for p in PREFECTURES], n)
     far = [i for i, p in enumerate(PREFECTURES) if p.name in FAR_PREFECTURES]
-    in_pos = rng.random(n) < 0.16
+    in_pos = rng.random(n) < 0.20
     pos_only = in_pos & (rng.random(n) < 0.25)
     takes_email = rng.random(n) < 0.62
     is_app_user = (rng.random(n) < 0.08) & ~pos_only
@@ -135,7 +139,7 @@ def make_people(world: w.World, chunk: int, numbers: Ints) -> People:
         in_crm=~pos_only,
         in_pos=in_pos,
         has_second=has_second,
-        store_share=np.where(pos_only, 1.0, np.where(in_pos, 0.35, 0.0)),
+        store_share=np.where(pos_only, 1.0, np.where(in_pos, 0.45, 0.0)),
         is_app_user=is_app_user,
         is_tracked=(rng.random(n) < 0.10) & ~pos_only,
         takes_email=takes_email,
@@ -180,7 +184,9 @@ def _refer(people: People, rng: np.random.Generator) -> None:
     rank[order] = np.arange(n)
     referred = (people.created > 0) & (rng.random(n) < 0.13) & (rank > n // 4) & people.in_crm
     tries = order[(rng.random((3, n)) * np.maximum(rank, 1)).astype(np.int64)]
-    best = tries[np.argmax(people.affinity[tries] + 2.0 * people.in_crm[tries], axis=0), np.arange(n)]
+    best = tries[
+        np.argmax(people.affinity[tries] + 2.0 * people.in_crm[tries], axis=0), np.arange(n)
+    ]
     referred &= people.in_crm[best] & (best != np.arange(n))
     people.referrer = np.where(referred, best, -1)
     people.channel = np.where(referred, w.ACQUISITION_CHANNELS.index("referral"), people.channel)
@@ -231,7 +237,9 @@ def _customer_columns(
     n = len(people)
     given_gender = np.array([{"f": 0, "m": 1}[g[2]] for g in GIVEN_NAMES])
     gender = np.where(rng.random(n) < 0.06, 2, given_gender[people.given])
-    prefecture = np.where(day >= people.moved[person], people.new_prefecture[person], people.prefecture[person])
+    prefecture = np.where(
+        day >= people.moved[person], people.new_prefecture[person], people.prefecture[person]
+    )
     postal = np.array([p.postal for p in PREFECTURES])[prefecture]
     no_prefecture = (rng.random(n) < 0.03)[person]
     acquired_by = _winning_campaign(world, people)
@@ -240,20 +248,24 @@ def _customer_columns(
     referrer = people.referrer[person]
     return {
         "customer_id": people.crm_id(person),
-        "account_id": ids("A", people.number[person] // 2, 6, people.is_business[person]),
+        "account_id": ids("A", people.number[person] // 2, 7, people.is_business[person]),
         "email": people.email(person),
         "phone": people.phone(person),
         "family_name": take([f[0] for f in FAMILY_NAMES], people.family[person]),
         "given_name": take([g[0] for g in GIVEN_NAMES], people.given[person]),
         "family_name_kana": take([f[2] for f in FAMILY_NAMES], people.family[person]),
         "given_name_kana": take([g[1] for g in GIVEN_NAMES], people.given[person]),
-        "postal_code": join(ids("", postal, 3), "-", ids("", (people.number[person] * 37) % 10000, 4)),
+        "postal_code": join(
+            ids("", postal, 3), "-", ids("", (people.number[person] * 37) % 10000, 4)
+        ),
         "birth_date": people.birth[person],
         "gender": take(["female", "male", None], gender[person]),
         "prefecture": take([p.name for p in PREFECTURES], prefecture, ~no_prefecture),
         "acquisition_channel": take(w.ACQUISITION_CHANNELS, people.channel[person]),
         "acquisition_campaign_id": take(
-            world.campaigns.campaign_id, np.maximum(acquired_by, 0)[person], (acquired_by >= 0)[person]
+            world.campaigns.campaign_id,
+            np.maximum(acquired_by, 0)[person],
+            (acquired_by >= 0)[person],
         ),
         "referred_by_customer_id": people.crm_id(np.maximum(referrer, 0), referrer >= 0),
         "membership_tier": take(TIERS, level),
@@ -265,13 +277,15 @@ def _customer_columns(
 
 
 def _winning_campaign(world: w.World, people: People) -> Ints:
-    """The paid campaign that ran when a person came by its channel, −1 for none."""
+    """The paid campaign that ran when a person came by its channel, -1 for none."""
     won_by = np.full(len(people), -1)
     campaigns = world.campaigns
     for channel in ("paid_social", "paid_search", "display", "store"):
         own = people.channel == w.ACQUISITION_CHANNELS.index(channel)
         for index in campaigns.where(channel=channel, objective="acquisition"):
-            ran = (people.created >= campaigns.start[index]) & (people.created < campaigns.end[index])
+            ran = (people.created >= campaigns.start[index]) & (
+                people.created < campaigns.end[index]
+            )
             won_by[own & ran] = index
     return won_by
 
@@ -298,7 +312,9 @@ def pos_customers(world: w.World, people: People, chunk: int) -> Duplicates:
     columns, kind = _other_spelling(world, people, chunk, person)
     created = np.minimum(people.created[person] + 5 * (person % 9), world.days - 0.5)
     return Duplicates(
-        {"customer_id": people.pos_id(person), **columns, "created_at": world.moment(created)}, person, kind
+        {"customer_id": people.pos_id(person), **columns, "created_at": world.moment(created)},
+        person,
+        kind,
     )
 
 
@@ -324,7 +340,11 @@ def _other_spelling(
     n = len(person)
     kind = choose(rng, [22, 20, 14, 8, 8, 14, 9, 5], n)
     is_kind = {name: kind == i for i, name in enumerate(DUPLICATE_KINDS)}
-    families = np.where(is_kind["married_name"], (people.family[person] + 17) % len(FAMILY_NAMES), people.family[person])
+    families = np.where(
+        is_kind["married_name"],
+        (people.family[person] + 17) % len(FAMILY_NAMES),
+        people.family[person],
+    )
     kanji = take([f[0] for f in FAMILY_NAMES], families)
     variant = take([f[1] for f in FAMILY_NAMES], families)
     kana = take([f[2] for f in FAMILY_NAMES], families)
@@ -332,7 +352,9 @@ def _other_spelling(
     narrow = is_kind["half_width_kana"]
     given_names = take([g[0] for g in GIVEN_NAMES], people.given[person])
     same_email = is_kind["same_email"] | (is_kind["married_name"] & people.has_email[person])
-    same_phone = is_kind["same_phone"] | is_kind["phone_without_hyphens"] | is_kind["half_width_kana"]
+    same_phone = (
+        is_kind["same_phone"] | is_kind["phone_without_hyphens"] | is_kind["half_width_kana"]
+    )
     phone = people.phone(person)
     phone = pc.if_else(
         pa.array(is_kind["phone_without_hyphens"]), pc.replace_substring(phone, "-", ""), phone
@@ -344,7 +366,11 @@ def _other_spelling(
     email = people.email(person)
     loud = pa.array(rng.random(n) < 0.3)
     email = pc.if_else(loud, pc.utf8_upper(email), email)
-    other_mail = join(take(list(ROMAN), people.family[person] % len(ROMAN)), ids("", people.number[person] * 13 + 7, 6), "@example.jp")
+    other_mail = join(
+        take(list(ROMAN), people.family[person] % len(ROMAN)),
+        ids("", people.number[person] * 13 + 7, 9),
+        "@example.jp",
+    )
     has_other = ~same_email & (rng.random(n) < 0.4)
     columns: dict[str, pa.Array | np.ndarray] = {
         "email": pc.if_else(pa.array(same_email), email, keep(other_mail, has_other)),
@@ -353,13 +379,20 @@ def _other_spelling(
             pc.if_else(pa.array(is_kind["kanji_variant"]), variant, kanji), ~is_kind["kana_only"]
         ),
         "given_name": keep(given_names, ~is_kind["kana_only"]),
-        "family_name_kana": pc.if_else(pa.array(narrow), _half_width(families, FAMILY_NAMES, 2), kana),
+        "family_name_kana": pc.if_else(
+            pa.array(narrow), _half_width(families, FAMILY_NAMES, 2), kana
+        ),
         "given_name_kana": pc.if_else(
             pa.array(narrow), _half_width(people.given[person], GIVEN_NAMES, 1), given_kana
         ),
-        "postal_code": join(ids("", postal, 3), "-", ids("", (people.number[person] * 37) % 10000, 4)),
+        "postal_code": join(
+            ids("", postal, 3), "-", ids("", (people.number[person] * 37) % 10000, 4)
+        ),
         "birth_date": birth,
-        "gender": take(["F", "M"], np.array([g[2] == "m" for g in GIVEN_NAMES], dtype=int)[people.given[person]]),
+        "gender": take(
+            ["F", "M"],
+            np.array([g[2] == "m" for g in GIVEN_NAMES], dtype=int)[people.given[person]],
+        ),
         "prefecture": take([p.name for p in PREFECTURES], people.prefecture[person]),
     }
     return columns, kind

@@ -11,8 +11,19 @@ import pyarrow.compute as pc
 from orchestration.sample import truths
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Bools, Floats, Ints, choose, flags, hours, ids, join, keep, run_lengths, take, whole,
-)  # fmt: skip
+    Bools,
+    Floats,
+    Ints,
+    choose,
+    flags,
+    hours,
+    ids,
+    join,
+    keep,
+    run_lengths,
+    take,
+    whole,
+)
 from orchestration.sample.people import People, tier_of
 
 USD_RATE = 150.0  # what the shop's dollar price list was made with
@@ -25,11 +36,11 @@ MAX_ORDERS = 200
 class Orders:
     """The orders of one chunk within the sample's days, by person and time."""
 
-    person: Ints  # −1: a guest whom nobody knows
+    person: Ints  # -1: a guest whom nobody knows
     day: Floats
     sequence: Ints  # 1 = the person's first ever, also before the sample's days
     is_late: Bools  # delivered late
-    experiment: Ints  # caused by this experiment, −1 for none
+    experiment: Ints  # caused by this experiment, -1 for none
     number: Ints
     channel: Ints
     is_guest: Bools
@@ -70,9 +81,7 @@ class Hazard:
         return np.interp(targets, self.cumulated, self.starts, right=w.BEYOND)
 
 
-def simulate(
-    world: w.World, people: People, chunk: int
-) -> tuple[Ints, Floats, Ints, Bools]:
+def simulate(world: w.World, people: People, chunk: int) -> tuple[Ints, Floats, Ints, Bools]:
     """Order histories from the day each person came, also before the sample's days.
 
     Returns person, day, sequence and whether delivered late, by person and sequence.
@@ -160,7 +169,10 @@ def _describe(
     in_store = (rng.random(n) < people.store_share[known]) & (columns["experiment"] < 0)
     channel = np.where(is_stranger, EC, np.where(in_store & ~columns["is_late"], STORE, online))
     is_guest = is_stranger | (
-        (channel == EC) & people.has_email[known] & people.in_crm[known] & (rng.random(n) < 0.03)
+        (channel == EC)
+        & people.has_email[known]
+        & people.in_crm[known]
+        & (rng.random(n) < 0.03)
         & (columns["experiment"] < 0)
     )
     fresh = day > world.days - 2
@@ -174,7 +186,10 @@ def _describe(
         is_usd=(channel == EC) & (rng.random(n) < 0.025),
         is_test=is_stranger & (rng.random(n) < 0.06),
         is_cancelled=is_cancelled,
-        is_pending=~is_cancelled & (rng.random(n) < np.where(fresh, 0.3, 0.004)) & plain & (channel != STORE),
+        is_pending=~is_cancelled
+        & (rng.random(n) < np.where(fresh, 0.3, 0.004))
+        & plain
+        & (channel != STORE),
         is_returned=~is_cancelled & (rng.random(n) < 0.018),
         campaign=_campaigns_of(world, rng, columns, channel),
     )
@@ -185,7 +200,9 @@ def _campaigns_of(
 ) -> Ints:
     """The campaign that an order carries: an experiment's own, else now and then one that runs."""
     campaigns = world.campaigns
-    sendings = np.concatenate([campaigns.where(channel=c, objective="retention") for c in ("email", "line")])
+    sendings = np.concatenate(
+        [campaigns.where(channel=c, objective="retention") for c in ("email", "line")]
+    )
     sendings = sendings[np.argsort(campaigns.start[sendings], kind="stable")]
     at = np.searchsorted(campaigns.start[sendings], columns["day"], side="right") - 1
     last = sendings[np.maximum(at, 0)]
@@ -282,7 +299,9 @@ def order_columns(
     goods = subtotal - discount
     free = np.where(orders.is_usd, 80.0, 5500.0)
     fee = np.where(orders.is_usd, 18.0, 550.0)
-    shipping = np.where((orders.channel == STORE) | (goods >= free) | (orders.experiment == 2), 0.0, fee)
+    shipping = np.where(
+        (orders.channel == STORE) | (goods >= free) | (orders.experiment == 2), 0.0, fee
+    )
     tax = np.where(orders.is_usd, 0.0, np.floor((goods + shipping) * 0.1))
     person = np.maximum(orders.person, 0)
     named = (orders.person >= 0) & ~orders.is_guest
@@ -315,7 +334,9 @@ def order_columns(
     }
     cancelled = columns["cancelled_at"]
     late_cancel = cancelled >= world.moment(np.array([float(world.days)]))[0]
-    columns["cancelled_at"] = np.where(late_cancel, world.moment(np.full(n, world.days - 0.0001)), cancelled)
+    columns["cancelled_at"] = np.where(
+        late_cancel, world.moment(np.full(n, world.days - 0.0001)), cancelled
+    )
     return OrderTables(columns, _item_columns(orders, items), customer_id)
 
 
@@ -336,7 +357,7 @@ def _emails(people: People, orders: Orders, person: Ints, rng: np.random.Generat
     style = rng.random(len(orders))
     known = pc.if_else(pa.array(style < 0.15), pc.utf8_upper(known), known)
     known = pc.if_else(pa.array(style > 0.93), join(" ", known), known)
-    unknown = ids("guest.", orders.number * 7 % 1_000_003 + orders.number, 8)
+    unknown = ids("guest.", orders.number, 9)
     unknown = join(unknown, take(["@example.net", "@example.jp"], orders.number % 2))
     unknown = pc.if_else(pa.array(orders.is_test), pa.scalar("test@shop.example.jp"), unknown)
     return keep(pc.if_else(pa.array(orders.person < 0), unknown, known), orders.is_guest)
@@ -397,9 +418,14 @@ def refund_columns(
         "order_id": orders.order_id(order, ~no_order),
         "order_item_id": keep(item_id, is_line & ~no_order),
         "customer_id": tables.customer_id.take(pa.array(order)),
-        "currency": take(["JPY", "USD"], orders.is_usd[order].astype(int), no_order | (rng.random(n) < 0.5)),
+        "currency": take(
+            ["JPY", "USD"], orders.is_usd[order].astype(int), no_order | (rng.random(n) < 0.5)
+        ),
         "amount": np.round(amount, 2),
-        "reason": take(["サイズ・イメージ違い", "不良品", "配送遅延", "注文間違い"], choose(rng, [4, 3, 2, 2], n)),
+        "reason": take(
+            ["サイズ・イメージ違い", "不良品", "配送遅延", "注文間違い"],
+            choose(rng, [4, 3, 2, 2], n),
+        ),
         "refunded_at": world.moment(np.where(no_time, np.nan, np.minimum(day, world.days - 0.001))),
     }
     return {k: _rows(v, by_time) for k, v in columns.items()}

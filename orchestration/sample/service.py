@@ -9,8 +9,17 @@ import pyarrow as pa
 
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Bools, Floats, Ints, LastBefore, choose, flags, hours, ids, join, keep, pick, take, whole,
-)  # fmt: skip
+    Bools,
+    Floats,
+    Ints,
+    LastBefore,
+    choose,
+    flags,
+    hours,
+    ids,
+    take,
+    whole,
+)
 from orchestration.sample.names import THEMES, TICKET_BODIES
 from orchestration.sample.people import People
 from orchestration.sample.purchases import STORE, Orders
@@ -23,7 +32,7 @@ class Tickets:
     """The tickets of one chunk, by time."""
 
     person: Ints
-    order: Ints  # −1 for none
+    order: Ints  # -1 for none
     opened: Floats
     responded: Floats  # NaN: nobody answered yet
     resolved: Floats  # NaN: not yet
@@ -52,10 +61,14 @@ def make_tickets(world: w.World, people: People, orders: Orders, chunk: int) -> 
     """A few orders in a hundred raise a ticket, a late delivery far more often."""
     rng = world.rng(w.SERVICE, chunk)
     known = (orders.person >= 0) & ~orders.is_test & (orders.channel != STORE) & ~orders.is_guest
-    asked = np.flatnonzero(known & (rng.random(len(orders)) < np.where(orders.is_late, 0.38, 0.045)))
+    asked = np.flatnonzero(
+        known & (rng.random(len(orders)) < np.where(orders.is_late, 0.38, 0.045))
+    )
     about_delivery = orders.is_late[asked] | (rng.random(len(asked)) < 0.25)
     category = np.where(about_delivery, 0, 1 + choose(rng, [5, 3, 2], len(asked)))
-    opened = orders.day[asked] + np.where(orders.is_late[asked], 4, 1) + rng.exponential(3, len(asked))
+    opened = (
+        orders.day[asked] + np.where(orders.is_late[asked], 4, 1) + rng.exponential(3, len(asked))
+    )
     buyers = np.flatnonzero(people.in_crm & people.is_buyer)
     others = buyers[rng.random(len(buyers)) < 0.12]
     person = np.concatenate([orders.person[asked], others])
@@ -81,9 +94,7 @@ def make_tickets(world: w.World, people: People, orders: Orders, chunk: int) -> 
     )  # fmt: skip
 
 
-def experiences(
-    history: tuple[Ints, Floats, Ints, Bools], tickets: Tickets
-) -> Experiences:
+def experiences(history: tuple[Ints, Floats, Ints, Bools], tickets: Tickets) -> Experiences:
     """A late parcel is felt five days after its order, a ticket three days after it was opened."""
     person, day, _, is_late = history
     late = (person[is_late], day[is_late] + 5)
@@ -125,9 +136,7 @@ def ticket_columns(
         "reopened_count": whole(rng.poisson(np.where(tickets.is_well_handled, 0.04, 0.4))),
         "is_satisfied": flags(likes, rated),
         "body": body,
-        "updated_at": world.moment(
-            np.where(is_open, tickets.opened, tickets.resolved) + 0.001
-        ),
+        "updated_at": world.moment(np.where(is_open, tickets.opened, tickets.resolved) + 0.001),
     }
 
 
@@ -146,7 +155,10 @@ def feedback_columns(
     )
     day = np.minimum(day, world.days - 0.01)
     theme = np.concatenate(
-        [np.array([0, 2, 3, 1])[tickets.category[from_ticket]], rng.integers(0, len(THEMES), len(fans))]
+        [
+            np.array([0, 2, 3, 1])[tickets.category[from_ticket]],
+            rng.integers(0, len(THEMES), len(fans)),
+        ]
     )
     by_time = np.argsort(day, kind="stable")
     person, day, theme = person[by_time], day[by_time], theme[by_time]

@@ -12,8 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.sample import (
-    community, company, contracts, messages, people, purchases, service, surveys, truths, visits,
-)  # fmt: skip
+    community,
+    company,
+    contracts,
+    messages,
+    people,
+    purchases,
+    service,
+    surveys,
+    truths,
+    visits,
+)
 from orchestration.sample import world as w
 from orchestration.sample.columns import Ints, keep
 from orchestration.sample.files import Columns, Landing, late_numbers
@@ -68,6 +77,7 @@ def write_sample(
     for chunk, start in enumerate(range(0, customers, CHUNK)):
         numbers = np.arange(start, min(start + CHUNK, customers))
         _write_chunk(world, chunk, numbers, exports, planted)
+        exports.flush()
         progress(f"{min(start + CHUNK, customers):,} of {customers:,} customers")
     planted.close()
     _write_settings(world, out)
@@ -76,7 +86,9 @@ def write_sample(
         "first_day": world.first_day.isoformat(), **truths.declared(),
         "totals": planted.totals, "files": exports.counts,
     }  # fmt: skip
-    (out / "planted.json").write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "planted.json").write_text(
+        json.dumps(truth, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
 
 
 def _write_settings(world: w.World, out: Path) -> None:
@@ -90,7 +102,9 @@ def _write_settings(world: w.World, out: Path) -> None:
     # a slow wave around 150 yen, the rate that the dollar price list was made with
     rate = 150 + 6 * np.sin(np.arange(len(month)) / 5)
     lines = [f"USD,{m},{r:.2f}" for m, r in zip(month, rate, strict=True)]
-    (reference / "fx_rates.csv").write_text("\n".join(["currency,month,rate", *lines]) + "\n", "utf-8")
+    (reference / "fx_rates.csv").write_text(
+        "\n".join(["currency,month,rate", *lines]) + "\n", "utf-8"
+    )
 
 
 def _write_company(world: w.World, exports: Landing) -> None:
@@ -126,19 +140,45 @@ def _write_chunk(
     felt = service.experiences(history, tickets)
     _write_people(world, chunk, humans, history, reach, exports, planted)
     _write_orders(world, chunk, humans, orders, items, exports)
-    exports.write("desk", "support_tickets", service.ticket_columns(world, humans, tickets, chunk), chunk=chunk)
-    exports.write("desk", "feedback_items", service.feedback_columns(world, humans, tickets, chunk), chunk=chunk)
+    exports.write(
+        "desk",
+        "support_tickets",
+        service.ticket_columns(world, humans, tickets, chunk),
+        chunk=chunk,
+    )
+    exports.write(
+        "desk",
+        "feedback_items",
+        service.feedback_columns(world, humans, tickets, chunk),
+        chunk=chunk,
+    )
     deals = contracts.make_contracts(world, humans, felt, chunk)
-    exports.write("crm", "subscriptions", contracts.contract_columns(world, humans, deals, chunk), chunk=chunk)
-    exports.write("crm", "subscription_changes", contracts.change_columns(world, humans, deals, chunk), chunk=chunk)
+    exports.write(
+        "crm", "subscriptions", contracts.contract_columns(world, humans, deals, chunk), chunk=chunk
+    )
+    exports.write(
+        "crm",
+        "subscription_changes",
+        contracts.change_columns(world, humans, deals, chunk),
+        chunk=chunk,
+    )
     _write_surveys(world, chunk, humans, orders, tickets, felt, exports)
-    exports.write("crm", "experiment_assignments", messages.assignment_columns(world, humans, assignments), chunk=chunk)
+    exports.write(
+        "crm",
+        "experiment_assignments",
+        messages.assignment_columns(world, humans, assignments),
+        chunk=chunk,
+    )
     sendings = messages.make_sendings(world, humans, reach, assignments, chunk)
-    events, channel = messages.event_columns(world, humans, reach, sendings, chunk)
-    for system, own in (("line", channel == messages.LINE), ("mail", channel != messages.LINE)):
-        exports.write(system, "message_events", where(events, own), chunk=chunk)
+    for system, events in messages.event_columns(world, humans, reach, sendings, chunk).items():
+        exports.write(system, "message_events", events, chunk=chunk)
     sessions = visits.make_sessions(world, humans, orders, chunk)
-    exports.write("web", "web_events", visits.event_columns(world, humans, orders, items, sessions, chunk), chunk=chunk)
+    exports.write(
+        "web",
+        "web_events",
+        visits.event_columns(world, humans, orders, items, sessions, chunk),
+        chunk=chunk,
+    )
     planted.add(humans, orders, history, deals, assignments)
 
 
@@ -158,11 +198,17 @@ def _stack(first: Columns, second: Columns, name: str) -> pa.Array | np.ndarray:
     parts = [c.get(name) for c in (first, second)]
     if all(isinstance(p, np.ndarray) for p in parts):
         return np.concatenate(parts)
-    arrays = [p if isinstance(p, pa.Array) else None if p is None else pa.array(p, from_pandas=True) for p in parts]
+    arrays = [
+        p if isinstance(p, pa.Array) else None if p is None else pa.array(p, from_pandas=True)
+        for p in parts
+    ]
     kind = next(a.type for a in arrays if a is not None)
     sizes = [len(next(iter(c.values()))) for c in (first, second)]
     return pa.concat_arrays(
-        [pa.nulls(n, kind) if a is None else a.cast(kind) for a, n in zip(arrays, sizes, strict=True)]
+        [
+            pa.nulls(n, kind) if a is None else a.cast(kind)
+            for a, n in zip(arrays, sizes, strict=True)
+        ]
     )
 
 
@@ -184,15 +230,33 @@ def _write_people(
     exports.write("crm", "customers", stacked(versions, twins.columns), chunk=chunk)
     exports.write("pos", "customers", members.columns, chunk=chunk)
     exports.write("crm", "accounts", community.account_columns(world, humans), chunk=chunk)
-    exports.write("crm", "identities", community.identity_columns(world, humans, chunk), chunk=chunk)
-    exports.write("crm", "consents", messages.consent_columns(world, humans, reach, chunk), chunk=chunk)
-    exports.write("crm", "erasure_requests", community.erasure_columns(world, humans, chunk), chunk=chunk)
-    exports.write("crm", "action_outcomes", community.outcome_columns(world, humans, chunk), chunk=chunk)
+    exports.write(
+        "crm", "identities", community.identity_columns(world, humans, chunk), chunk=chunk
+    )
+    exports.write(
+        "crm", "consents", messages.consent_columns(world, humans, reach, chunk), chunk=chunk
+    )
+    exports.write(
+        "crm", "erasure_requests", community.erasure_columns(world, humans, chunk), chunk=chunk
+    )
+    exports.write(
+        "crm", "action_outcomes", community.outcome_columns(world, humans, chunk), chunk=chunk
+    )
     first_order = np.full(len(humans), np.nan)
     is_first = history[2] == 1
     first_order[history[0][is_first]] = history[1][is_first]
-    exports.write("crm", "referrals", community.referral_columns(world, humans, first_order, chunk), chunk=chunk)
-    exports.write("community", "community_events", community.community_columns(world, humans, chunk), chunk=chunk)
+    exports.write(
+        "crm",
+        "referrals",
+        community.referral_columns(world, humans, first_order, chunk),
+        chunk=chunk,
+    )
+    exports.write(
+        "community",
+        "community_events",
+        community.community_columns(world, humans, chunk),
+        chunk=chunk,
+    )
     exports.write("sns", "mentions", community.mention_columns(world, humans, chunk), chunk=chunk)
 
 
@@ -212,8 +276,12 @@ def _write_orders(
     exports.write("shop", "orders", shop, chunk=chunk, late=shop_late)
     exports.write("pos", "orders", where(tables.orders, in_pos), chunk=chunk, late=is_late[in_pos])
     of_pos, of_late = in_pos[items.order], is_late[items.order]
-    exports.write("shop", "order_items", where(tables.items, ~of_pos), chunk=chunk, late=of_late[~of_pos])
-    exports.write("pos", "order_items", where(tables.items, of_pos), chunk=chunk, late=of_late[of_pos])
+    exports.write(
+        "shop", "order_items", where(tables.items, ~of_pos), chunk=chunk, late=of_late[~of_pos]
+    )
+    exports.write(
+        "pos", "order_items", where(tables.items, of_pos), chunk=chunk, late=of_late[of_pos]
+    )
     refunds = purchases.refund_columns(world, orders, items, tables, chunk)
     exports.write("shop", "refunds", refunds, chunk=chunk)
 
@@ -228,10 +296,20 @@ def _write_surveys(
     exports: Landing,
 ) -> None:
     asked = surveys.make_asked(world, humans, orders, tickets, chunk)
-    exports.write("survey", "invitations", surveys.invitation_columns(world, humans, asked), chunk=chunk)
+    exports.write(
+        "survey", "invitations", surveys.invitation_columns(world, humans, asked), chunk=chunk
+    )
     answers = surveys.respond(world, humans, orders, asked, felt, chunk)
-    exports.write("survey", "responses", answers.responses, chunk=chunk, late=late_numbers(answers.number))
-    exports.write("survey", "answers", answers.answers, chunk=chunk, late=late_numbers(answers.number[answers.response]))
+    exports.write(
+        "survey", "responses", answers.responses, chunk=chunk, late=late_numbers(answers.number)
+    )
+    exports.write(
+        "survey",
+        "answers",
+        answers.answers,
+        chunk=chunk,
+        late=late_numbers(answers.number[answers.response]),
+    )
 
 
 class Planted:
@@ -252,7 +330,7 @@ class Planted:
         },
         "contracts": {
             "subscription_id": pa.string(), "person": pa.int64(), "start_day": pa.float64(), "end_day": pa.float64(),
-            "bad_experience_at_end": pa.bool_(),
+            "bad_experience_at_end": pa.bool_(), "months": pa.float64(), "bad_months": pa.float64(),
         },
     }  # fmt: skip
 
@@ -262,14 +340,20 @@ class Planted:
         self.totals: dict[str, int] = {}
         self._writers = {
             name: pq.ParquetWriter(
-                folder / f"{name}.parquet", pa.schema(schema), compression="zstd", store_schema=False
+                folder / f"{name}.parquet",
+                pa.schema(schema),
+                compression="zstd",
+                store_schema=False,
             )
             for name, schema in self.SCHEMAS.items()
         }
 
     def _write(self, name: str, columns: dict[str, pa.Array | np.ndarray]) -> None:
         schema = pa.schema(self.SCHEMAS[name])
-        arrays = [c if isinstance(c, pa.Array) else pa.array(c, from_pandas=True) for c in columns.values()]
+        arrays = [
+            c if isinstance(c, pa.Array) else pa.array(c, from_pandas=True)
+            for c in columns.values()
+        ]
         table = pa.table(arrays, names=list(columns)).cast(schema)
         self._writers[name].write_table(table)
         self._add(name, len(table))
@@ -277,7 +361,9 @@ class Planted:
     def _add(self, name: str, count: int) -> None:
         self.totals[name] = self.totals.get(name, 0) + int(count)
 
-    def add_pairs(self, humans: people.People, members: people.Duplicates, twins: people.Duplicates) -> None:
+    def add_pairs(
+        self, humans: people.People, members: people.Duplicates, twins: people.Duplicates
+    ) -> None:
         """Every pair of records that are one human."""
         for duplicates, other, system in (
             (members, humans.pos_id, "pos"), (twins, humans.second_id, "crm"),
@@ -328,7 +414,7 @@ class Planted:
             {
                 "subscription_id": deals.subscription_id(deal), "person": humans.number[deals.person],
                 "start_day": deals.start, "end_day": np.where(np.isfinite(deals.end), deals.end, np.nan),
-                "bad_experience_at_end": deals.bad_at_end,
+                "bad_experience_at_end": deals.bad_at_end, "months": deals.months, "bad_months": deals.bad_months,
             },
         )  # fmt: skip
         self._add("assignments", len(assignments.person))

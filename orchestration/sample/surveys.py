@@ -10,8 +10,16 @@ import pyarrow as pa
 from orchestration.sample import truths
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    Bools, Floats, Ints, flags, hours, ids, run_lengths, sigmoid, take,
-)  # fmt: skip
+    Bools,
+    Floats,
+    Ints,
+    flags,
+    hours,
+    ids,
+    run_lengths,
+    sigmoid,
+    take,
+)
 from orchestration.sample.names import BAD_COMMENTS, GOOD_COMMENTS, THEMES
 from orchestration.sample.people import People
 from orchestration.sample.purchases import STORE, Orders
@@ -30,7 +38,14 @@ REL, DLV, STR, SUP, ENG, EMP = range(6)
 TOUCHPOINTS: tuple[str | None, ...] = (None, "delivery", "store", "support", None, None)
 DAYS_BETWEEN_RELATIONSHIP = 120
 DAYS_BETWEEN_ENGAGEMENT = 182
-ENGAGEMENT_ITEMS = ("empathy_1", "empathy_2", "empathy_3", "attachment_1", "attachment_2", "attachment_3")
+ENGAGEMENT_ITEMS = (
+    "empathy_1",
+    "empathy_2",
+    "empathy_3",
+    "attachment_1",
+    "attachment_2",
+    "attachment_3",
+)
 
 
 @dataclass
@@ -40,7 +55,7 @@ class Asked:
     survey: Ints
     person: Ints
     day: Floats
-    order: Ints  # −1 for none
+    order: Ints  # -1 for none
     is_good: Bools  # of what a transactional survey asks about
     number: Ints
 
@@ -89,7 +104,9 @@ def make_asked(
     rng = world.rng(w.SURVEYS, chunk)
     relationship = _in_turn(world, people, rng, REL, DAYS_BETWEEN_RELATIONSHIP)
     engagement = _in_turn(world, people, rng, ENG, DAYS_BETWEEN_ENGAGEMENT)
-    named = (orders.person >= 0) & ~orders.is_guest & orders.counts & (rng.random(len(orders)) < 0.6)
+    named = (
+        (orders.person >= 0) & ~orders.is_guest & orders.counts & (rng.random(len(orders)) < 0.6)
+    )
     in_crm = people.in_crm[np.maximum(orders.person, 0)]
     bought = np.flatnonzero(named & in_crm)
     is_store = orders.channel[bought] == STORE
@@ -109,7 +126,9 @@ def make_asked(
     inside = (day >= 0) & (day < world.days)
     by_time = np.flatnonzero(inside)[np.argsort(day[inside], kind="stable")]
     number = chunk * 10_000_000 + 1 + np.arange(len(by_time))
-    return Asked(survey[by_time], person[by_time], day[by_time], order[by_time], is_good[by_time], number)
+    return Asked(
+        survey[by_time], person[by_time], day[by_time], order[by_time], is_good[by_time], number
+    )
 
 
 def _in_turn(
@@ -134,7 +153,10 @@ def invitation_columns(world: w.World, people: People, asked: Asked) -> Columns:
         "invitation_id": ids("IV", asked.number, 10),
         "survey_id": take([s[0] for s in SURVEYS], asked.survey),
         "customer_id": people.crm_id(asked.person),
-        "channel": take(["email", "line"], (people.takes_line[asked.person] & (asked.number % 4 == 0)).astype(int)),
+        "channel": take(
+            ["email", "line"],
+            (people.takes_line[asked.person] & (asked.number % 4 == 0)).astype(int),
+        ),
         "touchpoint": take(TOUCHPOINTS, asked.survey),
         "sent_at": world.moment(asked.day[:n]),
     }
@@ -183,7 +205,8 @@ def _relationship(
     person = asked.person[answered[of]]
     n = len(of)
     late, bad, good = (
-        x.any(person, day[of], d.experience_days) for x in (felt.late, felt.bad_ticket, felt.good_ticket)
+        x.any(person, day[of], d.experience_days)
+        for x in (felt.late, felt.bad_ticket, felt.good_ticket)
     )
     affinity = people.affinity[person]
     noise = rng.normal(size=(6, n))
@@ -207,7 +230,7 @@ def _relationship(
         # people skip a question now and then
         given = rng.random(n) > 0.04
         answers.add(of[given], code, value[given])
-    csat = _scale(3.0 + 0.42 * (score - 6.6) + 0.4 * rng.normal(size=n), 1, 5)
+    csat = _scale(3.55 + 0.42 * (score - 6.6) + 0.4 * rng.normal(size=n), 1, 5)
     answers.add(of, "csat", csat)
     _comments(of, nps, np.array(list(items.values())), answers, rng)
 
@@ -328,7 +351,12 @@ def employee_answers(world: w.World) -> tuple[Columns, Columns]:
     department = place % len(w.DEPARTMENTS)
     answered = np.flatnonzero(rng.random(len(wave)) < 0.75)
     department = department[answered]
-    day = waves[wave[answered]] + rng.integers(0, 3, len(answered)) + 9 / 24 + rng.random(len(answered)) * 0.35
+    day = (
+        waves[wave[answered]]
+        + rng.integers(0, 3, len(answered))
+        + 9 / 24
+        + rng.random(len(answered)) * 0.35
+    )
     n = len(answered)
     mood = np.array([0.1, -0.9, 0.7, -0.4, 0.9])[department]
     score = _scale(7.0 + mood + 1.7 * rng.normal(size=n), 0, 10)

@@ -13,9 +13,9 @@ class Repurchase:
     """
 
     band_starts: tuple[int, ...] = (0, 30, 90, 180, 365)
-    after_one: tuple[float, ...] = (0.0068, 0.0040, 0.0015, 0.0006, 0.0002)
-    after_two_or_three: tuple[float, ...] = (0.0105, 0.0072, 0.0030, 0.0010, 0.0003)
-    after_four: tuple[float, ...] = (0.0140, 0.0110, 0.0050, 0.0015, 0.0004)
+    after_one: tuple[float, ...] = (0.0072, 0.0046, 0.0021, 0.0010, 0.0004)
+    after_two_or_three: tuple[float, ...] = (0.0110, 0.0084, 0.0045, 0.0020, 0.0006)
+    after_four: tuple[float, ...] = (0.0165, 0.0145, 0.0080, 0.0030, 0.0008)
     affinity_effect: float = 0.35
     late_delivery_factor: float = 0.65
 
@@ -29,7 +29,7 @@ class Churn:
     """
 
     band_starts: tuple[int, ...] = (0, 3, 12)
-    monthly: tuple[float, ...] = (0.038, 0.024, 0.016)
+    monthly: tuple[float, ...] = (0.055, 0.034, 0.024)
     affinity_effect: float = -0.30
     bad_experience_factor: float = 2.2
     bad_experience_days: int = 90
@@ -39,7 +39,7 @@ class Churn:
 class Drivers:
     """The 0-10 score as a linear function of touchpoint answers before rounding."""
 
-    intercept: float = 7.75
+    intercept: float = 7.9
     weights: dict[str, float] = field(
         default_factory=lambda: {
             "touchpoint_product": 0.95,

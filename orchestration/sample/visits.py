@@ -10,8 +10,16 @@ import pyarrow as pa
 from orchestration.sample import truths
 from orchestration.sample import world as w
 from orchestration.sample.columns import (
-    SECONDS_A_DAY, Bools, Floats, Ints, choose, hours, ids, keep, take,
-)  # fmt: skip
+    SECONDS_A_DAY,
+    Bools,
+    Floats,
+    Ints,
+    choose,
+    hours,
+    ids,
+    keep,
+    take,
+)
 from orchestration.sample.people import People
 from orchestration.sample.purchases import APP, EC, Items, Orders
 
@@ -34,7 +42,7 @@ PAID_CHANNELS = {3: "email", 4: "line", 5: "paid_social", 6: "paid_search"}
 
 @dataclass
 class Sessions:
-    """Sessions as columns; person −1 is a stranger, order −1 no purchase."""
+    """Sessions as columns; person -1 is a stranger, order -1 no purchase."""
 
     visitor: Ints
     person: Ints
@@ -50,7 +58,9 @@ def make_sessions(world: w.World, people: People, orders: Orders, chunk: int) ->
     known = np.maximum(orders.person, 0)
     tracked = np.where(orders.person >= 0, people.is_tracked[known], orders.number % 10 == 0)
     real = ~orders.is_test & ~orders.is_pending
-    web_orders = np.flatnonzero(real & (orders.channel == EC) & tracked & ~(orders.is_guest & (orders.person >= 0)))
+    web_orders = np.flatnonzero(
+        real & (orders.channel == EC) & tracked & ~(orders.is_guest & (orders.person >= 0))
+    )
     app_orders = np.flatnonzero(real & (orders.channel == APP))
     app_person, app_day = _app_visits(world, people, rng)
     purchases = len(web_orders) + len(app_orders)
@@ -97,7 +107,11 @@ def _other_visits(
     """Visits without a purchase: a third by tracked customers, the others by strangers."""
     tracked = np.flatnonzero(people.is_tracked & (people.created < world.days - 5))
     by_known = wanted // 3 if len(tracked) else 0
-    person = tracked[choose(rng, np.exp(0.5 * people.affinity[tracked]), by_known)] if by_known else np.zeros(0, np.int64)
+    person = (
+        tracked[choose(rng, np.exp(0.5 * people.affinity[tracked]), by_known)]
+        if by_known
+        else np.zeros(0, np.int64)
+    )
     since = np.maximum(people.created[person], 0)
     known_day = np.floor(since + rng.random(by_known) * (world.days - since)) + hours(rng, by_known)
     known_day = np.clip(known_day, since, world.days - 0.03)
@@ -136,7 +150,9 @@ def event_columns(
     first = np.flatnonzero(is_first)
     sizes = np.diff(np.append(first, len(session)))
     passed = passed - np.repeat(passed[first], sizes)
-    length = np.repeat(passed[np.append(first[1:], len(session)) - 1], sizes) if len(first) else passed
+    length = (
+        np.repeat(passed[np.append(first[1:], len(session)) - 1], sizes) if len(first) else passed
+    )
     starts_before = np.where(sessions.order[session] >= 0, length, 0.0)
     day = sessions.day[session] + (passed - starts_before) / SECONDS_A_DAY
     return _event_table(world, people, orders, items, sessions, session, kind, day, gap, rng, chunk)
@@ -147,17 +163,19 @@ def _counts(sessions: Sessions, rng: np.random.Generator) -> Ints:
     n = len(sessions.visitor)
     in_app = sessions.platform > 0
     buys = sessions.order >= 0
-    bounces = ~in_app & ~buys & ~sessions.signs_in & (rng.random(n) < 0.56)
+    bounces = ~in_app & ~buys & ~sessions.signs_in & (rng.random(n) < 0.60)
     counts = np.zeros((n, len(EVENTS)), np.int64)
     counts[:, OPEN] = in_app
     counts[:, PAGE] = np.where(in_app, 0, np.where(bounces, 1, 1 + rng.poisson(1.4, n)))
-    counts[:, SIGN_UP] = ~in_app & ~buys & (sessions.person < 0) & ~bounces & (rng.random(n) < 0.004)
+    counts[:, SIGN_UP] = (
+        ~in_app & ~buys & (sessions.person < 0) & ~bounces & (rng.random(n) < 0.004)
+    )
     counts[:, LOGIN] = sessions.signs_in & (rng.random(n) < np.where(in_app, 0.2, 1.0))
     looks = np.where(in_app, 0.6, 1.5)
     counts[:, PRODUCT] = np.where(bounces, 0, rng.poisson(looks, n) + buys)
     counts[:, DOWNLOAD] = ~in_app & ~bounces & (rng.random(n) < 0.035)
     counts[:, FEATURE] = np.where(in_app & (rng.random(n) < 0.55), 1 + rng.poisson(0.4, n), 0)
-    fills = ~bounces & (rng.random(n) < np.where(counts[:, PRODUCT] > 0, 0.115, 0.0))
+    fills = ~bounces & (rng.random(n) < np.where(counts[:, PRODUCT] > 0, 0.15, 0.0))
     counts[:, CART] = np.where(buys, 1 + (rng.random(n) < 0.3), fills)
     counts[:, CHECKOUT] = buys | (fills & (rng.random(n) < 0.33))
     counts[:, PURCHASE] = buys
@@ -185,9 +203,13 @@ def _event_table(
     in_app = sessions.platform[session] > 0
     shows_source = ~in_app & ((kind == PAGE) | (kind == LOGIN))
     product = _products(orders, items, order, rng)
-    page = np.select([kind == PAGE, kind == PRODUCT, kind == DOWNLOAD, kind == CART], [rng.integers(0, 4, n), 4, 5, 6], default=7)
+    page = np.select(
+        [kind == PAGE, kind == PRODUCT, kind == DOWNLOAD, kind == CART],
+        [rng.integers(0, 4, n), 4, 5, 6],
+        default=7,
+    )
     spent = np.where((kind == PAGE) | (kind == PRODUCT), np.round(gap + 3, 0), np.nan)
-    visitor = ids("W", sessions.visitor[session], 9)
+    visitor = ids("W", sessions.visitor[session], 11)
     return {
         "event_id": ids("WE", chunk * 100_000_000 + 1 + np.arange(n), 11),
         "anonymous_id": visitor,
@@ -203,7 +225,9 @@ def _event_table(
         "referrer": take([s[2] for s in SOURCES], source, shows_source),
         "utm_source": take([s[0] for s in SOURCES], source, shows_source),
         "utm_medium": take([s[1] for s in SOURCES], source, shows_source),
-        "utm_campaign": take(world.campaigns.campaign_id, np.maximum(campaign, 0), shows_source & (campaign >= 0)),
+        "utm_campaign": take(
+            world.campaigns.campaign_id, np.maximum(campaign, 0), shows_source & (campaign >= 0)
+        ),
         "engagement_seconds": spent,
         "feature": keep(take(FEATURES, choose(rng, [5, 4, 2, 3, 2], n)), kind == FEATURE),
         "product_id": keep(ids("PR", product + 1, 3), (kind == PRODUCT) | (kind == CART)),

@@ -71,7 +71,7 @@ class Campaigns:
     name: tuple[str, ...]
     channel: tuple[str, ...]
     objective: tuple[str, ...]
-    experiment: tuple[int, ...]  # index into truths.EXPERIMENTS, −1 for none
+    experiment: tuple[int, ...]  # index into truths.EXPERIMENTS, -1 for none
     start: Floats
     end: Floats
 
@@ -101,7 +101,7 @@ class World:
         return self.last_day - timedelta(days=self.days - 1)
 
     def rng(self, topic: int, chunk: int = -1) -> np.random.Generator:
-        """The random stream of a topic for a chunk of customers (−1: the company's)."""
+        """The random stream of a topic for a chunk of customers (-1: the company's)."""
         return np.random.default_rng([self.seed, topic, chunk + 1])
 
     @property
@@ -151,7 +151,9 @@ class World:
     # ---- prices
     @cached_property
     def price_list_starts(self) -> Floats:
-        return np.array([-float(WARM_UP_DAYS) - 100, np.floor(self.days * 0.3), np.floor(self.days * 0.75)])
+        return np.array(
+            [-float(WARM_UP_DAYS) - 100, np.floor(self.days * 0.3), np.floor(self.days * 0.75)]
+        )
 
     @cached_property
     def list_prices(self) -> Floats:
@@ -178,7 +180,9 @@ class World:
             rows.append(("実験", "email", "retention", index, start + 10 / 24, start + 14))
         for number, day in enumerate(range(0, self.days, 61)):
             channel = ("paid_social", "paid_search", "display")[number % 3]
-            rows.append(("新規獲得広告", channel, "acquisition", -1, day, min(day + 75, self.days + 30)))
+            rows.append(
+                ("新規獲得広告", channel, "acquisition", -1, day, min(day + 75, self.days + 30))
+            )
         for day in range(40, self.days, 180):
             rows.append(("店頭キャンペーン", "store", "acquisition", -1, day, day + 30))
         return Campaigns(
