@@ -36,11 +36,21 @@ HASHTAGS = (
     "おうちカフェ,朝時間", "キャンペーン",
 )  # fmt: skip
 QUERIES = (
-    "コーヒー豆 通販", "マグカップ おしゃれ", "煎茶 ギフト", "土鍋 おすすめ", "コーヒー 定期便", "焼き菓子 詰め合わせ",
-    "電動ミル 比較", "kizuna coffee", "リネン エプロン", "和紅茶",
+    "コーヒー豆 通販",
+    "マグカップ おしゃれ",
+    "煎茶 ギフト",
+    "土鍋 おすすめ",
+    "コーヒー 定期便",
+    "焼き菓子 詰め合わせ",
+    "電動ミル 比較",
+    "kizuna coffee",
+    "リネン エプロン",
+    "和紅茶",
+)
+PAGES = (
+    "/category/coffee", "/category/tableware", "/category/tea", "/category/tableware",
+    "/subscription", "/category/sweets", "/journal/mill", "/", "/category/goods", "/category/tea",
 )  # fmt: skip
-PAGES = ("/category/coffee", "/category/tableware", "/category/tea", "/category/tableware", "/subscription",
-         "/category/sweets", "/journal/mill", "/", "/category/goods", "/category/tea")  # fmt: skip
 SPAM_SHARE = 0.018  # of X's followers, removed by the platform on one day
 
 
@@ -122,7 +132,7 @@ def _readings(
     flat: list[str],
     paid: np.ndarray,
 ) -> Columns:
-    """Lifetime figures that level off in a few weeks; better in the evening and with moving pictures."""
+    """Lifetime figures that level off in weeks; better in the evening and with moving pictures."""
     ages = np.array([0, 1, 3, 7, 14, 28]) if world.is_small else np.arange(0, 29)
     n = len(day)
     moving = np.isin(content, [i for i, c in enumerate(flat) if c in ("video", "reel", "live")])

@@ -44,7 +44,7 @@ class Contracts:
 
 
 def make_contracts(world: w.World, people: People, felt: Experiences, chunk: int) -> Contracts:
-    """A quarter of the buyers subscribe; each month ends some of the contracts by the planted hazard."""
+    """A quarter of the buyers subscribe; each month ends some contracts by the planted hazard."""
     rng = world.rng(w.CONTRACTS, chunk)
     buyers = np.flatnonzero(people.is_buyer & people.in_crm)
     person = buyers[rng.random(len(buyers)) < 0.26 + 0.05 * people.affinity[buyers]]
@@ -77,7 +77,7 @@ def _run(
     person: Ints,
     start: Floats,
 ) -> tuple[Ints, Floats, Floats, Bools, Bools, Floats, Floats]:
-    """Person, start, end, yearly or not, bad experience before the end, months at risk, bad ones."""
+    """Person, start, end, yearly or not, bad experience at the end, months at risk, bad ones."""
     n = len(person)
     end = np.full(n, np.inf)
     bad_at_end = np.zeros(n, bool)
@@ -159,7 +159,7 @@ def _amount(plan: Ints, is_yearly: Bools) -> Floats:
 def change_columns(
     world: w.World, people: People, contracts: Contracts, chunk: int
 ) -> dict[str, pa.Array | np.ndarray]:
-    """Started, renewed at each term, raised to the next plan, cancelled: what the exports still hold."""
+    """Started, renewed at each term, raised, cancelled: of these what the exports still hold."""
     n = len(contracts)
     everyone = np.arange(n)
     term = _term_days(contracts)

@@ -1,4 +1,4 @@
-"""Writes feeds into landing/ as their systems would export them: formats, late rows, faults, doubles."""
+"""Writes feeds into landing/ as systems would export them, with late rows, faults and doubles."""
 
 from __future__ import annotations
 
@@ -28,9 +28,16 @@ CONTRACTS = Path(__file__).parents[2] / "dbt_project" / "models" / "staging"
 # system -> feed -> form of its files
 FORMS: dict[str, dict[str, str]] = {
     "crm": {
-        "customers": "csv.gz", "accounts": "csv", "identities": "csv.gz", "consents": "csv.gz",
-        "erasure_requests": "csv", "subscriptions": "csv.gz", "subscription_changes": "csv.gz",
-        "campaigns": "csv", "experiment_assignments": "csv.gz", "referrals": "csv",
+        "customers": "csv.gz",
+        "accounts": "csv",
+        "identities": "csv.gz",
+        "consents": "csv.gz",
+        "erasure_requests": "csv",
+        "subscriptions": "csv.gz",
+        "subscription_changes": "csv.gz",
+        "campaigns": "csv",
+        "experiment_assignments": "csv.gz",
+        "referrals": "csv",
         "action_outcomes": "csv",
     },
     "desk": {"support_tickets": "jsonl.zst", "feedback_items": "jsonl.zst"},
@@ -39,12 +46,22 @@ FORMS: dict[str, dict[str, str]] = {
     "pos": {"customers": "csv.gz", "orders": "parquet", "order_items": "parquet"},
     "mail": {"message_events": "parquet"},
     "line": {"message_events": "parquet", "message_stats_daily": "csv"},
-    "survey": {"surveys": "csv", "invitations": "csv.gz", "responses": "csv.gz", "answers": "parquet"},
-    "sns": {"accounts_daily": "csv.gz", "posts": "csv.gz", "post_metrics_daily": "parquet", "mentions": "jsonl.zst"},
+    "survey": {
+        "surveys": "csv",
+        "invitations": "csv.gz",
+        "responses": "csv.gz",
+        "answers": "parquet",
+    },
+    "sns": {
+        "accounts_daily": "csv.gz",
+        "posts": "csv.gz",
+        "post_metrics_daily": "parquet",
+        "mentions": "jsonl.zst",
+    },
     "web": {"web_events": "parquet"},
     "ads": {"ads_daily": "csv.gz"},
     "search": {"search_daily": "csv.gz"},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -60,22 +77,38 @@ class Fault:
 NO_DAY = "2026-02-30 10:00:00"
 FAR = 2099  # a year that no delivery reaches
 FAULTS: dict[str, tuple[Fault, ...]] = {
-    "customers": (Fault("impossible_date", "created_at", NO_DAY), Fault("impossible_date", "birth_date", "1988-02-30")),
-    "consents": (Fault("unknown_value", "purpose", "marketing_fax"), Fault("missing", "granted", None)),
+    "customers": (
+        Fault("impossible_date", "created_at", NO_DAY),
+        Fault("impossible_date", "birth_date", "1988-02-30"),
+    ),
+    "consents": (
+        Fault("unknown_value", "purpose", "marketing_fax"),
+        Fault("missing", "granted", None),
+    ),
     "identities": (Fault("missing", "identity_value", None),),
     "subscriptions": (Fault("negative", "amount", -1980.0),),
     "subscription_changes": (Fault("unknown_value", "change_type", "paused"),),
-    "support_tickets": (Fault("impossible_date", "opened_at", NO_DAY), Fault("negative", "reopened_count", -1)),
-    "message_events": (Fault("missing", "event_type", None), Fault("after_delivery", "occurred_at", FAR)),
+    "support_tickets": (
+        Fault("impossible_date", "opened_at", NO_DAY),
+        Fault("negative", "reopened_count", -1),
+    ),
+    "message_events": (
+        Fault("missing", "event_type", None),
+        Fault("after_delivery", "occurred_at", FAR),
+    ),
     "experiment_assignments": (Fault("missing", "variant", None),),
     "community_events": (Fault("impossible_date", "occurred_at", NO_DAY),),
     "orders": (
-        Fault("unknown_value", "status", "delivering"), Fault("negative", "total", -1200.0, (("status", "completed"),)),
+        Fault("unknown_value", "status", "delivering"),
+        Fault("negative", "total", -1200.0, (("status", "completed"),)),
         Fault("impossible_date", "ordered_at", NO_DAY),
     ),
     "order_items": (Fault("negative", "quantity", -1), Fault("missing", "product_id", None)),
     "invitations": (Fault("impossible_date", "sent_at", NO_DAY),),
-    "responses": (Fault("unknown_value", "respondent_type", "robot"), Fault("impossible_date", "responded_at", NO_DAY)),
+    "responses": (
+        Fault("unknown_value", "respondent_type", "robot"),
+        Fault("impossible_date", "responded_at", NO_DAY),
+    ),
     "answers": (
         Fault("off_scale", "numeric_value", 11.0, (("question_code", "nps"),)),
         Fault("fractional", "numeric_value", 7.5, (("question_code", "nps"),)),
@@ -84,10 +117,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "accounts_daily": (Fault("negative", "followers", -1),),
     "post_metrics_daily": (Fault("negative", "likes", -3),),
     "mentions": (Fault("off_scale", "rating", 6.0),),
-    "web_events": (Fault("missing", "anonymous_id", None), Fault("after_delivery", "occurred_at", FAR)),
+    "web_events": (
+        Fault("missing", "anonymous_id", None),
+        Fault("after_delivery", "occurred_at", FAR),
+    ),
     "ads_daily": (Fault("negative", "clicks", -5),),
     "search_daily": (Fault("impossible_date", "date", "2025-02-29"),),
-}  # fmt: skip
+}
 # delivered again under the same key with another content: column and value of the other
 CONFLICTS: dict[str, tuple[str, Any]] = {
     "consents": ("granted", False),

@@ -177,7 +177,7 @@ class Sendings:
 def make_sendings(
     world: w.World, people: People, reach: Reachability, assignments: Assignments, chunk: int
 ) -> Sendings:
-    """Newsletters and LINE broadcasts to who takes them, experiments to their variants, welcomes."""
+    """Newsletters and broadcasts to who takes them, experiments to their variants, welcomes."""
     rows: list[tuple[Ints, Ints, Ints, Ints, Floats]] = []
     campaigns = world.campaigns
     for channel, taker, until in (
@@ -202,10 +202,13 @@ def make_sendings(
     experiment = assignments.experiment[treated]
     rows.append(
         (
-            assignments.person[treated], of_experiment[experiment], np.full(len(treated), EMAIL),
-            assignments.experiment[treated] * 10 + assignments.variant[treated], assignments.day[treated] + 1 / 24,
+            assignments.person[treated],
+            of_experiment[experiment],
+            np.full(len(treated), EMAIL),
+            assignments.experiment[treated] * 10 + assignments.variant[treated],
+            assignments.day[treated] + 1 / 24,
         )
-    )  # fmt: skip
+    )
     new = np.flatnonzero(people.takes_email & people.in_crm & (people.created > 0))
     rows.append(
         (
@@ -262,11 +265,15 @@ def event_columns(
     read = np.floor(sent) + habit + rng.integers(0, 3, n) * (rng.random(n) < 0.35)
     read = np.where(read > sent + 0.001, read, sent + 0.002 + rng.random(n) * 0.1)
     parts = (
-        (SENT, np.ones(n, bool), sent, False), (DELIVERED, delivered, sent + 0.0003, False),
-        (BOUNCED, bounced, sent + 0.0004, False), (OPENED, machine, sent + 0.0008, True),
-        (OPENED, opened, read, False), (CLICKED, clicked, read + 0.0007, False),
-        (UNSUBSCRIBED, unsubscribed, read + 0.002, False), (COMPLAINED, complained, read + 0.003, False),
-    )  # fmt: skip
+        (SENT, np.ones(n, bool), sent, False),
+        (DELIVERED, delivered, sent + 0.0003, False),
+        (BOUNCED, bounced, sent + 0.0004, False),
+        (OPENED, machine, sent + 0.0008, True),
+        (OPENED, opened, read, False),
+        (CLICKED, clicked, read + 0.0007, False),
+        (UNSUBSCRIBED, unsubscribed, read + 0.002, False),
+        (COMPLAINED, complained, read + 0.003, False),
+    )
     message = np.concatenate([np.flatnonzero(mask) for _, mask, _, _ in parts])
     kind = np.concatenate([np.full(int(mask.sum()), k) for k, mask, _, _ in parts])
     day = np.concatenate([at[mask] for _, mask, at, _ in parts])

@@ -1,4 +1,4 @@
-"""Who the made-up humans are: names, places, habits, and the records that several systems keep of one."""
+"""Who the made-up humans are: names, places, habits, and what several systems keep of each."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ TIERS = ("regular", "silver", "gold", "platinum")
 def crm_versions(
     world: w.World, people: People, chunk: int, tier_person: Ints, tier_day: Floats, tier: Ints
 ) -> dict[str, pa.Array | np.ndarray]:
-    """The CRM's customer rows: one as created (or as the exports begin), one more for each change."""
+    """The CRM's rows: one as created (or as the exports begin), one more for each change."""
     rng = world.rng(w.PEOPLE + 100, chunk)
     everyone = np.flatnonzero(people.in_crm)
     moved = everyone[np.isfinite(people.moved[everyone])]
@@ -292,9 +292,15 @@ def _winning_campaign(world: w.World, people: People) -> Ints:
 
 # ---- the same human in another system, or twice in one
 DUPLICATE_KINDS = (
-    "same_email", "same_phone", "kanji_variant", "kana_only", "half_width_kana", "phone_without_hyphens",
-    "no_birth_date", "married_name",
-)  # fmt: skip
+    "same_email",
+    "same_phone",
+    "kanji_variant",
+    "kana_only",
+    "half_width_kana",
+    "phone_without_hyphens",
+    "no_birth_date",
+    "married_name",
+)
 
 
 @dataclass
@@ -307,7 +313,7 @@ class Duplicates:
 
 
 def pos_customers(world: w.World, people: People, chunk: int) -> Duplicates:
-    """The members of the stores' till system, most of them also in the CRM under another spelling."""
+    """The members of the stores' till, most of them also in the CRM under another spelling."""
     person = np.flatnonzero(people.in_pos)
     columns, kind = _other_spelling(world, people, chunk, person)
     created = np.minimum(people.created[person] + 5 * (person % 9), world.days - 0.5)
@@ -398,7 +404,10 @@ def _other_spelling(
     return columns, kind
 
 
-_WIDE = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲンッャュョー"
+_WIDE = (
+    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホ"
+    "マミムメモヤユヨラリルレロワヲンッャュョー"
+)
 _NARROW = "ｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜｦﾝｯｬｭｮｰ"
 _VOICED = dict(zip("ガギグゲゴザジズゼゾダヂヅデドバビブベボ", "ｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾊﾋﾌﾍﾎ", strict=True))
 _HALF = dict(zip(_WIDE, _NARROW, strict=True)) | {k: v + "ﾞ" for k, v in _VOICED.items()}

@@ -117,7 +117,7 @@ def simulate(world: w.World, people: People, chunk: int) -> tuple[Ints, Floats, 
 
 
 def late_rate(world: w.World, people: People, person: Ints, day: Floats) -> Floats:
-    """Share of deliveries that come late: more so far away and in December; nothing in a store is."""
+    """Share of deliveries that come late: more far away and in December, nothing in a store."""
     month = world.business_date(day).astype("datetime64[M]").astype(int) % 12
     rate = truths.LATE_DELIVERY_RATE * np.where(month == 11, 2.0, 1.0)
     rate = rate * np.where(people.is_far[person], 2.0, 1.0)

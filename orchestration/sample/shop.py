@@ -1,4 +1,4 @@
-"""Puts a made-up Japanese shop together: a company folder with landing zone, settings and planted truths."""
+"""Puts a made-up Japanese shop together: a company folder and the truths planted in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from orchestration.sample.files import Columns, Landing, late_numbers
 LAST_DAY = date(2026, 6, 30)
 CHUNK = 20_000  # customers in memory at a time
 SETTINGS = """\
-# A made-up shop for coffee and tableware, as `kizuna sample` writes it. Everybody in it is invented.
+# A made-up shop for coffee and tableware, as `kizuna sample` writes it. Nobody in it is real.
 name: 絆コーヒー商店
 business_timezone: Asia/Tokyo
 reporting_currency: JPY
@@ -315,24 +316,40 @@ def _write_surveys(
 class Planted:
     """The truths that no export tells: who is who, what was late, what an experiment caused."""
 
-    SCHEMAS = {
+    SCHEMAS: ClassVar[dict[str, dict[str, pa.DataType]]] = {
         "persons": {
-            "person": pa.int64(), "crm_id": pa.string(), "second_crm_id": pa.string(), "pos_id": pa.string(),
-            "affinity": pa.float64(), "created_day": pa.float64(), "is_buyer": pa.bool_(),
+            "person": pa.int64(),
+            "crm_id": pa.string(),
+            "second_crm_id": pa.string(),
+            "pos_id": pa.string(),
+            "affinity": pa.float64(),
+            "created_day": pa.float64(),
+            "is_buyer": pa.bool_(),
         },
         "pairs": {
-            "system_a": pa.string(), "id_a": pa.string(), "system_b": pa.string(), "id_b": pa.string(),
+            "system_a": pa.string(),
+            "id_a": pa.string(),
+            "system_b": pa.string(),
+            "id_b": pa.string(),
             "kind": pa.string(),
         },
         "orders": {
-            "order_id": pa.string(), "person": pa.int64(), "sequence": pa.int64(), "is_late": pa.bool_(),
+            "order_id": pa.string(),
+            "person": pa.int64(),
+            "sequence": pa.int64(),
+            "is_late": pa.bool_(),
             "experiment": pa.int64(),
         },
         "contracts": {
-            "subscription_id": pa.string(), "person": pa.int64(), "start_day": pa.float64(), "end_day": pa.float64(),
-            "bad_experience_at_end": pa.bool_(), "months": pa.float64(), "bad_months": pa.float64(),
+            "subscription_id": pa.string(),
+            "person": pa.int64(),
+            "start_day": pa.float64(),
+            "end_day": pa.float64(),
+            "bad_experience_at_end": pa.bool_(),
+            "months": pa.float64(),
+            "bad_months": pa.float64(),
         },
-    }  # fmt: skip
+    }
 
     def __init__(self, folder: Path, world: w.World) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -404,19 +421,26 @@ class Planted:
         self._write(
             "orders",
             {
-                "order_id": orders.order_id(n), "person": np.where(orders.person >= 0, humans.number[known], -1),
-                "sequence": orders.sequence, "is_late": orders.is_late, "experiment": orders.experiment,
+                "order_id": orders.order_id(n),
+                "person": np.where(orders.person >= 0, humans.number[known], -1),
+                "sequence": orders.sequence,
+                "is_late": orders.is_late,
+                "experiment": orders.experiment,
             },
-        )  # fmt: skip
+        )
         deal = np.arange(len(deals))
         self._write(
             "contracts",
             {
-                "subscription_id": deals.subscription_id(deal), "person": humans.number[deals.person],
-                "start_day": deals.start, "end_day": np.where(np.isfinite(deals.end), deals.end, np.nan),
-                "bad_experience_at_end": deals.bad_at_end, "months": deals.months, "bad_months": deals.bad_months,
+                "subscription_id": deals.subscription_id(deal),
+                "person": humans.number[deals.person],
+                "start_day": deals.start,
+                "end_day": np.where(np.isfinite(deals.end), deals.end, np.nan),
+                "bad_experience_at_end": deals.bad_at_end,
+                "months": deals.months,
+                "bad_months": deals.bad_months,
             },
-        )  # fmt: skip
+        )
         self._add("assignments", len(assignments.person))
         self._add("guest_orders", orders.is_guest.sum())
         self._add("guest_orders_of_known_persons", (orders.is_guest & (orders.person >= 0)).sum())

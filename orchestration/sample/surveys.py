@@ -100,7 +100,7 @@ class Answers:
 def make_asked(
     world: w.World, people: People, orders: Orders, tickets: Tickets, chunk: int
 ) -> Asked:
-    """Whom was asked what, and when: everyone in turn, most deliveries, visits and solved tickets."""
+    """Who was asked what: everyone in turn, after most deliveries, visits and solved tickets."""
     rng = world.rng(w.SURVEYS, chunk)
     relationship = _in_turn(world, people, rng, REL, DAYS_BETWEEN_RELATIONSHIP)
     engagement = _in_turn(world, people, rng, ENG, DAYS_BETWEEN_ENGAGEMENT)
@@ -212,14 +212,21 @@ def _relationship(
     noise = rng.normal(size=(6, n))
     items = {
         "touchpoint_product": d.centres["touchpoint_product"] + 0.40 * affinity + 0.75 * noise[0],
-        "touchpoint_delivery": d.centres["touchpoint_delivery"] + 0.15 * affinity
-        + d.late_delivery_on_delivery_item * late + 0.75 * noise[1],
-        "touchpoint_support": d.centres["touchpoint_support"] + 0.15 * affinity
-        + d.bad_ticket_on_support_item * bad + d.good_ticket_on_support_item * good + 0.8 * noise[2],
-        "touchpoint_price": d.centres["touchpoint_price"] + 0.15 * affinity
-        - 0.5 * (people.price_sensitivity[person] - 0.5) + 0.85 * noise[3],
+        "touchpoint_delivery": d.centres["touchpoint_delivery"]
+        + 0.15 * affinity
+        + d.late_delivery_on_delivery_item * late
+        + 0.75 * noise[1],
+        "touchpoint_support": d.centres["touchpoint_support"]
+        + 0.15 * affinity
+        + d.bad_ticket_on_support_item * bad
+        + d.good_ticket_on_support_item * good
+        + 0.8 * noise[2],
+        "touchpoint_price": d.centres["touchpoint_price"]
+        + 0.15 * affinity
+        - 0.5 * (people.price_sensitivity[person] - 0.5)
+        + 0.85 * noise[3],
         "touchpoint_site": d.centres["touchpoint_site"] + 0.15 * affinity + 0.8 * noise[4],
-    }  # fmt: skip
+    }
     items = {code: _scale(value, 1, 5) for code, value in items.items()}
     score = d.intercept + d.affinity_effect * affinity + d.noise * noise[5]
     for code, value in items.items():

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Repurchase:
-    """Hazard of the next order per day of average season, by days since the last and number of orders.
+    """Hazard of the next order per day of average season, by days since the last and their number.
 
     Times exp(affinity_effect × affinity), times late_delivery_factor after a late order.
     """

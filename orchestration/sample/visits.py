@@ -33,10 +33,15 @@ PLATFORMS = ("web", "ios", "android")
 FEATURES = ("point_card", "coupon", "recipe", "reorder", "favourite")
 # source, medium, referrer, weight
 SOURCES: tuple[tuple[str | None, str | None, str | None, int], ...] = (
-    (None, None, None, 27), ("google", "organic", "www.google.com", 36), ("yahoo", "organic", "search.yahoo.co.jp", 9),
-    ("newsletter", "email", None, 9), ("line", "social", None, 6), ("instagram", "paid_social", "l.instagram.com", 7),
-    ("google", "cpc", "www.google.com", 5), ("blog", "referral", "blog.example.org", 3),
-)  # fmt: skip
+    (None, None, None, 27),
+    ("google", "organic", "www.google.com", 36),
+    ("yahoo", "organic", "search.yahoo.co.jp", 9),
+    ("newsletter", "email", None, 9),
+    ("line", "social", None, 6),
+    ("instagram", "paid_social", "l.instagram.com", 7),
+    ("google", "cpc", "www.google.com", 5),
+    ("blog", "referral", "blog.example.org", 3),
+)
 PAID_CHANNELS = {3: "email", 4: "line", 5: "paid_social", 6: "paid_search"}
 
 
@@ -53,7 +58,7 @@ class Sessions:
 
 
 def make_sessions(world: w.World, people: People, orders: Orders, chunk: int) -> Sessions:
-    """Purchases of who is tracked, and so many other visits that the conversion rate is as planted."""
+    """Purchases of who is tracked, and other visits to give the planted conversion rate."""
     rng = world.rng(w.VISITS, chunk)
     known = np.maximum(orders.person, 0)
     tracked = np.where(orders.person >= 0, people.is_tracked[known], orders.number % 10 == 0)
@@ -70,12 +75,24 @@ def make_sessions(world: w.World, people: People, orders: Orders, chunk: int) ->
     web_person = orders.person[web_orders]
     strangers = chunk * 10_000_000 + 5_000_000 + orders.number[web_orders] % 1_000_000
     parts = (
-        (np.where(web_person >= 0, people.number[np.maximum(web_person, 0)] * 10 + 1, strangers * 10 + 9),
-         web_person, orders.day[web_orders], web_orders, np.zeros(len(web_orders), np.int64), web_person >= 0),
-        _app_sessions(people, orders.person[app_orders], orders.day[app_orders], app_orders, is_ios),
+        (
+            np.where(
+                web_person >= 0,
+                people.number[np.maximum(web_person, 0)] * 10 + 1,
+                strangers * 10 + 9,
+            ),
+            web_person,
+            orders.day[web_orders],
+            web_orders,
+            np.zeros(len(web_orders), np.int64),
+            web_person >= 0,
+        ),
+        _app_sessions(
+            people, orders.person[app_orders], orders.day[app_orders], app_orders, is_ios
+        ),
         _app_sessions(people, app_person, app_day, np.full(len(app_person), -1), is_ios),
         others,
-    )  # fmt: skip
+    )
     columns = [np.concatenate(c) for c in zip(*parts, strict=True)]
     order = np.lexsort((columns[0], columns[2]))
     return Sessions(*(c[order] for c in columns))

@@ -1,4 +1,4 @@
-"""What all made-up customers share: the calendar with its seasons, products, stores and campaigns."""
+"""What all made-up customers share: the calendar and its seasons, products, stores, campaigns."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Campaigns:
 
 @dataclass(frozen=True)
 class World:
-    """The calendar and the catalogue of one sample; day 0 is the first day at midnight, local time."""
+    """The calendar and the catalogue of one sample; day 0 is the first day at local midnight."""
 
     customers: int
     days: int
