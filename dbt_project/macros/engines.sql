@@ -114,3 +114,13 @@ string_agg({{ value }}, ', ' order by {{ position }})
 {#- Spark's Parquet tables hold no constraints: DuckDB, which every night of one machine
     runs on, enforces them. -#}
 {% macro spark__persist_constraints(relation, model) %}{% endmacro %}
+
+{#- Several columns as one value, compared in the order given: the least is the row
+    that comes first, whole. -#}
+{% macro record(columns) -%}
+{%- if target.type == 'spark' -%}
+named_struct({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- else -%}
+struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endif -%}
+{%- endmacro %}

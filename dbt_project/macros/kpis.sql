@@ -238,3 +238,11 @@ select * from measured
             + 1.5895340533938225 / ({{ df }} * {{ df }} * {{ df }} * {{ df }})
         )
 {%- endmacro %}
+
+{#- The sum of columns of which a part may be unknown; unknown where all are. -#}
+{% macro sum_of_known(columns) -%}
+case
+            when coalesce({{ columns | join(', ') }}) is not null
+                then coalesce({{ columns | join(', 0) + coalesce(') }}, 0)
+        end
+{%- endmacro %}

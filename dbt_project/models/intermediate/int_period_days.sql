@@ -19,7 +19,8 @@ assigned as (
     select
         '{{ grain }}' as grain,
         day,
-        {{ period_start(grain, 'day') }} as period_start
+        {{ period_start(grain, 'day') }} as period_start,
+        {{ period_end(grain, period_start(grain, 'day')) }} as period_end
     from days
     {% endfor %}
 

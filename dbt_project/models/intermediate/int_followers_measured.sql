@@ -1,0 +1,1 @@
+{{ measure(ref('int_followers_by_account'), by_person=false) }}

@@ -1,0 +1,1 @@
+{{ measure(ref('int_invitations_by_person')) }}

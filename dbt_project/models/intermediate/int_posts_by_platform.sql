@@ -1,0 +1,33 @@
+{#- A post without one side of a rate is left out of both. -#}
+{%- set rates = {
+    'by_reach': ('engagements', 'reach'),
+    'by_reach_with_saves': ('engagements_with_saves', 'reach'),
+    'by_impressions': ('interactions', 'impressions'),
+    'by_followers': ('engagements', 'followers'),
+} -%}
+{%- set measures = [('posts', 'count(*)')] -%}
+{%- for figure in ['likes', 'comments', 'shares', 'saves', 'impressions', 'reach'] -%}
+    {%- do measures.append((figure, 'sum(fact.' ~ figure ~ ')')) -%}
+{%- endfor -%}
+{%- for name, (part, base) in rates.items() -%}
+    {%- do measures.extend([
+        ('posts_' ~ name, 'count(fact.' ~ part ~ ' + fact.' ~ base ~ ')'),
+        ('part_' ~ name, 'sum(case when fact.' ~ base ~ ' is not null then fact.' ~ part ~ ' end)'),
+        ('base_' ~ name, 'sum(case when fact.' ~ part ~ ' is not null then fact.' ~ base ~ ' end)'),
+    ]) -%}
+{%- endfor -%}
+
+with
+
+posts as (
+
+    select * from {{ ref('int_posts') }}
+
+),
+
+collapsed as (
+    {{ collapse('posts', measures, event_cuts=['platform', 'content_type', 'campaign'],
+        key='platform') }}
+)
+
+select * from collapsed

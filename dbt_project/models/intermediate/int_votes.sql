@@ -1,0 +1,85 @@
+{#- What a survey's kind and a question make of an answer: the figure that it is a vote
+    of. A vote ends where the same person gives the next one of its kind: the last of a
+    period is the one whose successor lies beyond it, at every grain, so that one pass
+    picks the votes of all periods. -#}
+with
+
+responses as (
+
+    select
+        *,
+        {{ cut_id('responses', 'store') }} as store
+
+    from {{ ref('int_responses') }} as responses
+    where is_complete
+
+),
+
+answers as (
+
+    select * from {{ ref('stg_survey__answers') }}
+    where question_code in ('nps', 'csat', 'ces') and numeric_value is not null
+
+),
+
+votes as (
+
+    select
+        responses.response_key,
+        responses.person_key,
+        case
+            when responses.person_key is null then responses.response_key
+        end as anonymous_key,
+        responses.response_id,
+        answers.question_code,
+        responses.survey_kind,
+        case
+            when answers.question_code <> 'nps' and responses.survey_kind <> 'employee'
+                then answers.question_code
+            when answers.question_code = 'nps' then
+                case responses.survey_kind
+                    when 'relationship' then 'nps'
+                    when 'transactional' then 'nps_touchpoint'
+                    when 'employee' then 'enps'
+                end
+        end as figure,
+        responses.touchpoint,
+        responses.store,
+        responses.department,
+        answers.numeric_value as score,
+        case
+            when answers.question_code <> 'nps' then null
+            when answers.numeric_value >= 9 then 'promoter'
+            when answers.numeric_value >= 7 then 'passive'
+            else 'detractor'
+        end as nps_class,
+        responses.weight,
+        responses.responded_at,
+        responses.responded_date as day
+
+    from answers
+    inner join responses on answers.response_key = responses.response_key
+    where responses.survey_kind is not null
+
+),
+
+-- employees vote once per response
+ordered as (
+
+    select
+        *,
+        case when survey_kind <> 'employee' then lead(day) over (
+            partition by survey_kind, question_code, person_key, anonymous_key
+            order by responded_at, response_id, response_key, score
+        ) end as next_day,
+        case when survey_kind <> 'employee' then lead(day) over (
+            partition by
+                survey_kind, question_code, person_key, anonymous_key, touchpoint
+            order by responded_at, response_id, response_key, score
+        ) end as next_day_at_touchpoint
+
+    from votes
+
+)
+
+select * from ordered

@@ -1,0 +1,1 @@
+{{ measure(ref('int_votes_by_person')) }}
