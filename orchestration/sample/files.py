@@ -6,7 +6,6 @@ import gzip
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -17,14 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-import yaml
 
+from orchestration.contract import feeds_by_name
 from orchestration.sample import world as w
 from orchestration.sample.columns import Bools, Ints
 
 Columns = dict[str, pa.Array | np.ndarray]
 
-CONTRACTS = Path(__file__).parents[2] / "dbt_project" / "models" / "staging"
 # system -> feed -> form of its files
 FORMS: dict[str, dict[str, str]] = {
     "crm": {
@@ -140,17 +138,6 @@ LATE_EVERY, LATE_OFFSET = 211, 5
 LATE_BLOCK_AT = 0.62  # where in time the block of late rows lies
 
 
-@cache
-def contract() -> dict[str, dict[str, Any]]:
-    """Feed -> its table of the contract, as declared."""
-    tables: dict[str, dict[str, Any]] = {}
-    for path in sorted(CONTRACTS.glob("*/_*.yml")):
-        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
-            feeds = [t for t in source["tables"] if t.get("config", {}).get("meta", {}).get("load")]
-            tables |= {table["name"]: table for table in feeds}
-    return tables
-
-
 @dataclass
 class Landing:
     """The landing folder of a sample that is being written, and what went into it."""
@@ -169,14 +156,22 @@ class Landing:
         *,
         chunk: int | None = None,
         late: Bools | None = None,
+        again: Columns | None = None,
     ) -> None:
-        """Write one feed of one system; `late` marks the rows of the late file (parents whole)."""
+        """Write one feed of one system.
+
+        `late` marks the rows of the late file (parents whole), `again` are newer versions in it.
+        """
         form = FORMS[system][feed]
         table = typed(feed, columns, form)
         if not len(table):
             return
         is_late = _late(len(table)) if late is None else late
         main, later, counts = _spoil(self.world, feed, table, is_late, chunk)
+        if again:
+            newer = typed(feed, again, form)
+            later = pa.concat_tables([later, newer])
+            counts |= {"rows": counts["rows"] + len(newer), "delivered_again": len(newer)}
         self._count(system, feed, counts)
         folder = self.folder / system / feed
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,16 +215,16 @@ class Landing:
         total = self.counts.setdefault(system, {}).setdefault(
             feed, {"rows": 0, "late": 0, "delivered_twice": 0, "conflicting": 0, "bad": {}}
         )
-        for key in ("rows", "late", "delivered_twice", "conflicting"):
-            total[key] += new[key]
+        for key in ("rows", "late", "delivered_twice", "conflicting", "delivered_again"):
+            if key in new:
+                total[key] = total.get(key, 0) + new[key]
         for kind, count in new["bad"].items():
             total["bad"][kind] = total["bad"].get(kind, 0) + count
 
 
 def typed(feed: str, columns: Columns, form: str) -> pa.Table:
     """The columns in the contract's order and, for the file's form, the contract's types."""
-    declared = {c["name"]: c["data_type"] for c in contract()[feed]["columns"]}
-    declared["updated_at"] = "timestamp"
+    declared = {column.name: column.type for column in feeds_by_name()[feed].columns}
     unknown = set(columns) - set(declared)
     if unknown:
         raise ValueError(f"{feed}: the contract has no column {sorted(unknown)}")
@@ -366,9 +361,7 @@ def _fits(fault: Fault, table: pa.Table) -> bool:
 
 def _rekeyed(feed: str, rows: pa.Table, mark: str) -> pa.Table:
     """Bad rows have keys of their own, so that they stand beside the good rows and not for them."""
-    key = next(
-        k for k in contract()[feed]["config"]["meta"]["key"] if k.endswith("_id") or k == "query"
-    )
+    key = next(k for k in feeds_by_name()[feed].key if k.endswith("_id") or k == "query")
     values = pa.array([f"BAD-{mark}-{i + 1}" for i in range(len(rows))], pa.string())
     return rows.set_column(rows.column_names.index(key), key, values)
 

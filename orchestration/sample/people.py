@@ -68,14 +68,18 @@ class People:
         known = self.has_email[person] if where is None else self.has_email[person] & where
         handle = take(list(ROMAN), self.family[person] % len(ROMAN))
         domain = take(DOMAINS, self.number[person] % len(DOMAINS))
-        return keep(join(handle, ids(".", self.number[person], 7), domain), known)
+        own = join(handle, ids(".", self.number[person], 7), domain)
+        shared = self.is_business[person] & (self.number[person] % 7 == 3)
+        return keep(pc.if_else(pa.array(shared), SHARED_EMAIL, own), known)
 
     def phone(self, person: Ints) -> pa.Array:
         number = self.number[person]
         middle = ids("", (number * 7919) % 10000, 4)
         last = ids("", (number // 10000 * 31 + number * 104729) % 10000, 4)
         lead = take(["090", "080", "070"], number % 3)
-        return keep(join(lead, "-", middle, "-", last), self.has_phone[person])
+        own = join(lead, "-", middle, "-", last)
+        shared = number % 149 == 7
+        return keep(pc.if_else(pa.array(shared), SHARED_PHONE, own), self.has_phone[person])
 
     def line_id(self, person: Ints) -> pa.Array:
         return ids("U", self.number[person] * 977 + 13, 12)
@@ -88,6 +92,9 @@ class People:
         )
 
 
+# What many give for want of their own; it links nobody.
+SHARED_EMAIL = "info@example.co.jp"
+SHARED_PHONE = "03-5550-0100"
 DOMAINS = ("@example.com", "@example.jp", "@mail.example.com", "@example.org", "@mail.example.jp")
 ROMAN = (
     "sato", "suzuki", "takahashi", "tanaka", "ito", "watanabe", "yamamoto", "nakamura", "kobayashi",

@@ -30,6 +30,9 @@ USD_RATE = 150.0  # what the shop's dollar price list was made with
 CHANNELS = ("ec", "app", "phone", "store")
 EC, APP, PHONE, STORE = range(4)
 MAX_ORDERS = 200
+CORRECTED_EVERY = 257
+
+Columns = dict[str, pa.Array | np.ndarray]
 
 
 @dataclass
@@ -337,7 +340,7 @@ def order_columns(
     columns["cancelled_at"] = np.where(
         late_cancel, world.moment(np.full(n, world.days - 0.0001)), cancelled
     )
-    return OrderTables(columns, _item_columns(orders, items), customer_id)
+    return OrderTables(columns, _item_columns(world, orders, items), customer_id)
 
 
 STATUSES = ("pending", "placed", "paid", "shipped", "completed", "returned", "cancelled")
@@ -363,7 +366,7 @@ def _emails(people: People, orders: Orders, person: Ints, rng: np.random.Generat
     return keep(pc.if_else(pa.array(orders.person < 0), unknown, known), orders.is_guest)
 
 
-def _item_columns(orders: Orders, items: Items) -> dict[str, pa.Array | np.ndarray]:
+def _item_columns(world: w.World, orders: Orders, items: Items) -> dict[str, pa.Array | np.ndarray]:
     return {
         "order_item_id": join(orders.order_id(items.order), ids("-", items.place + 1, 1)),
         "order_id": orders.order_id(items.order),
@@ -372,7 +375,31 @@ def _item_columns(orders: Orders, items: Items) -> dict[str, pa.Array | np.ndarr
         "unit_price": items.unit_price,
         "discount": items.discount,
         "line_total": items.line_total,
+        "updated_at": world.moment(orders.day[items.order]),
     }
+
+
+def corrections(
+    world: w.World, orders: Orders, items: Items, tables: OrderTables
+) -> tuple[Columns, Columns]:
+    """Orders and lines of a few orders delivered again, a week later, without their last line."""
+    lines = np.bincount(items.order, minlength=len(orders))
+    fits = ~orders.in_pos & orders.counts & ~orders.is_returned & (orders.day < world.days - 8)
+    chosen = np.flatnonzero(fits & (lines > 1) & (orders.number % CORRECTED_EVERY == 3))
+    dropped = np.cumsum(lines)[chosen] - 1
+    remains = np.isin(items.order, chosen)
+    remains[dropped] = False
+    order = {name: _rows(values, chosen) for name, values in tables.orders.items()}
+    gross = items.unit_price[dropped] * items.quantity[dropped]
+    order["subtotal"] = np.round(order["subtotal"] - gross, 2)
+    order["discount"] = np.round(order["discount"] - items.discount[dropped], 2)
+    net = order["subtotal"] - order["discount"] + order["shipping"]
+    order["tax"] = np.where(orders.is_usd[chosen], 0.0, np.floor(net * 0.1))
+    order["total"] = np.round(net + order["tax"], 2)
+    order["updated_at"] = world.moment(orders.day[chosen] + 7)
+    line = {name: _rows(values, np.flatnonzero(remains)) for name, values in tables.items.items()}
+    line["updated_at"] = world.moment(orders.day[items.order[remains]] + 7)
+    return order, line
 
 
 def paid_versions(world: w.World, orders: Orders, table: dict, chunk: int) -> dict:

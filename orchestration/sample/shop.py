@@ -274,12 +274,14 @@ def _write_orders(
     earlier = purchases.paid_versions(world, orders, tables.orders, chunk)
     shop = stacked(where(tables.orders, ~in_pos), earlier)
     shop_late = np.concatenate([is_late[~in_pos], np.zeros(len(earlier["subtotal"]), bool)])
-    exports.write("shop", "orders", shop, chunk=chunk, late=shop_late)
+    again, again_items = purchases.corrections(world, orders, items, tables)
+    exports.write("shop", "orders", shop, chunk=chunk, late=shop_late, again=again)
     exports.write("pos", "orders", where(tables.orders, in_pos), chunk=chunk, late=is_late[in_pos])
     of_pos, of_late = in_pos[items.order], is_late[items.order]
     exports.write(
-        "shop", "order_items", where(tables.items, ~of_pos), chunk=chunk, late=of_late[~of_pos]
-    )
+        "shop", "order_items", where(tables.items, ~of_pos),
+        chunk=chunk, late=of_late[~of_pos], again=again_items,
+    )  # fmt: skip
     exports.write(
         "pos", "order_items", where(tables.items, of_pos), chunk=chunk, late=of_late[of_pos]
     )
