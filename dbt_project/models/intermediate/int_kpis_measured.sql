@@ -3,6 +3,11 @@
     'int_purchases_measured',
     'int_states_measured',
     'int_lifetime_values_measured',
+    'int_votes_measured',
+    'int_invitations_measured',
+    'int_posts_measured',
+    'int_followers_measured',
+    'int_mentions_measured',
 ] -%}
 
 with
