@@ -23,6 +23,11 @@ DAYS = 730
 CUSTOMERS = 12_000
 BUNDLED = Path(__file__).parents[1] / "seeds" / "sample"
 FEEDS = [(system, feed) for system, feeds in FORMS.items() for feed in feeds]
+HAPPENED = [
+    (system, feed)
+    for system, feed in FEEDS
+    if feeds_by_name()[feed].event_at and not feeds_by_name()[feed].may_lie_ahead
+]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,20 @@ def wrong(column: Column) -> str:
     if column.min is not None:
         condition += f" or try_cast({name} as double) < {column.min}"
     return condition
+
+
+@pytest.mark.parametrize(("system", "feed"), HAPPENED)
+def test_nothing_happens_after_the_last_day(sample: Path, system: str, feed: str):
+    # instants are read as the wall clock of the shop
+    moment = f"try_cast({feeds_by_name()[feed].event_at} as timestamptz)::timestamp"
+    found = column(
+        sample,
+        system,
+        feed,
+        f"""select count(*) as late from rows
+        where {moment} >= timestamp '2026-07-01' and {moment} < timestamp '2099-01-01'""",
+    )
+    assert found["late"][0] == 0
 
 
 @pytest.mark.parametrize(("system", "feed"), FEEDS)

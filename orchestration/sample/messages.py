@@ -326,7 +326,7 @@ def _event_table(
         "campaign_id": take(world.campaigns.campaign_id, np.maximum(campaign, 0), campaign >= 0),
         "flow_id": take(["welcome", "app_reminder"], (channel == PUSH).astype(int), campaign < 0),
         "message_id": ids("MS", chunk * 10_000_000 + 1 + message, 10),
-        "channel": take(CHANNELS, channel),
+        "channel": take(CHANNELS, channel, ~is_welcome),
         "variant": take(labels, np.maximum(variant, 0), variant >= 0),
         "event_type": take(EVENT_TYPES, kind),
         "occurred_at": world.moment(day),
