@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from orchestration.contract import load_contract
 from orchestration.settings import REFERENCE
 
 CONFIG = "company.yml"
@@ -45,7 +46,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field("Kizuna", min_length=1, description="Name of the company, as reports print it.")
+    name: str = Field(
+        "Kizuna", min_length=1, description="Name of the company, as reports print it."
+    )
     business_timezone: TimeZone = Field(
         "Asia/Tokyo", description="Zone whose midnight ends a business date."
     )
@@ -71,9 +74,7 @@ class Settings(BaseModel):
     min_cell_size: int = Field(
         5, ge=1, description="Persons below which a figure of a cut is hidden."
     )
-    min_cell_size_employees: int = Field(
-        10, ge=1, description="The same for figures of employees."
-    )
+    min_cell_size_employees: int = Field(10, ge=1, description="The same for figures of employees.")
     max_tenure_years: float = Field(
         10, gt=0, description="Longest tenure that a lifetime value assumes, in years."
     )
@@ -297,16 +298,33 @@ def unknown(kind: str, name: str, known: list[str]) -> str:
 
 
 def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:
-    """What names a file, a feed, a column or a system that does not exist."""
-    known = [path.name for path in REFERENCE.glob("*.csv")]
-    for path in company.reference.glob("*.csv"):
-        if path.name not in known:
-            yield (), f"{unknown('file in reference/', path.name, known)}"
+    """What names a file, a feed, an id column or a system that does not exist."""
+    files = [path.name for path in REFERENCE.glob("*.csv")]
+    for path in sorted(company.reference.glob("*.csv")):
+        if path.name not in files:
+            yield ("reference",), unknown("file in reference/", path.name, files)
+    feeds = [feed.name for feed in load_contract()]
+    ceiling = company.settings.max_quarantined_share
+    for feed in ceiling if isinstance(ceiling, dict) else ():
+        if feed not in feeds and feed != "default":
+            yield ("max_quarantined_share", feed), unknown("feed", feed, feeds)
     for name, system in company.systems.items():
+        yield from ((("systems", name, *where), what) for where, what in _wrong(company, system))
         if not name.replace("_", "").replace("-", "").isalnum():
             yield ("systems", name), f"system `{name}`: use letters, digits, - and _"
-        if system.mapping and not (company.mappings / system.mapping).is_file():
-            yield (
-                ("systems", name, "mapping"),
-                f"no file `{system.mapping}` in {company.mappings}",
-            )
+
+
+def _wrong(company: Company, system: System) -> Iterator[tuple[tuple, str]]:
+    feeds = {feed.name: feed for feed in load_contract()}
+    ids = sorted({c.name for feed in feeds.values() for c in feed.columns if c.is_id})
+    delivering = {path.name for path in company.landing.glob("*") if path.is_dir()}
+    if system.mapping and not (company.mappings / system.mapping).is_file():
+        yield ("mapping",), f"no file `{system.mapping}` in {company.mappings}"
+    for feed in system.delivery:
+        if feed not in feeds:
+            yield ("delivery", feed), unknown("feed", feed, list(feeds))
+    for column, owner in system.ids_of.items():
+        if column not in ids:
+            yield ("ids_of", column), unknown("id column", column, ids)
+        if owner not in (known := sorted(delivering | company.systems.keys())):
+            yield ("ids_of", column), unknown("system", owner, known)

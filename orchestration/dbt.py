@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from orchestration.company import Company, Settings
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
@@ -98,6 +100,12 @@ def manifest_path() -> Path:
     return folder / "manifest.json"
 
 
+@cache
+def manifest() -> dict[str, Any]:
+    """That manifest's content."""
+    return json.loads(manifest_path().read_text())
+
+
 def fingerprint() -> str:
     """A name for the dbt project as it stands on the disk."""
     digest = hashlib.sha256()
@@ -136,6 +144,17 @@ def _parse_into(folder: Path) -> None:
     others = [path for path in folder.parent.iterdir() if path != folder]
     for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-MANIFESTS_KEPT]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def write_docs(company: Company, out: Path) -> Path:
+    """dbt's pages on every model, column and test, as one HTML file without outside requests."""
+    with tempfile.TemporaryDirectory() as folder:
+        dbt = Dbt(company, date(2000, 1, 1), {}, Path(folder))
+        done = dbt.run("docs", "generate", "--static", "--empty-catalog", "--quiet")
+        if done.returncode:
+            raise DbtError("dbt could not write its pages")
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(dbt.artifacts / "static_index.html", out / "index.html"))
 
 
 def main() -> int:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 Listener = Callable[[str, bool], None]
 
 
-
 def _nobody(text: str, lasting: bool) -> None:
     pass
 

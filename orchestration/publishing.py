@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ PERSON_FREE = "kizuna_kpi.duckdb"
 MANIFEST = "manifest.json"
 KEPT = 3  # versions; the contract of the night
 UNFINISHED = ".tmp"
+UNIQUE = "unique_together"  # the generic test that names a mart's key
 
 
 class PublishError(Exception):
@@ -67,23 +68,31 @@ def marts(dbt_manifest: Mapping[str, Any]) -> list[Mart]:
             name=model["name"],
             description=model["description"],
             columns={c["name"]: c["description"] for c in model["columns"].values()},
-            key=key_of(model),
+            key=_key(nodes, model),
             about_persons=model["config"]["meta"]["about_persons"],
         )
         for model in sorted(models, key=lambda model: model["name"])
     ]
 
 
-def key_of(model: Mapping[str, Any]) -> list[str]:
-    """The columns that the contract names as the primary key; none means all of them."""
-    constraints = model.get("constraints", [])
-    table = [c["columns"] for c in constraints if c["type"] == "primary_key"]
-    column = [
-        c["name"]
-        for c in model["columns"].values()
-        if any(constraint["type"] == "primary_key" for constraint in c["constraints"])
-    ]
-    return list(table[0]) if table else column
+def _key(nodes: Iterable[Mapping[str, Any]], model: Mapping[str, Any]) -> list[str]:
+    """The columns that a test holds to be unique together; none means all of them."""
+    for node in nodes:
+        test = node.get("test_metadata") or {}
+        if test.get("name") == UNIQUE and node.get("attached_node") == model["unique_id"]:
+            return list(test["kwargs"]["columns"])
+    return []
+
+
+def row_counts(warehouse: Path) -> dict[tuple[str, str], int]:
+    """Rows of every table of a DuckDB file, by schema and name."""
+    if not warehouse.is_file():
+        return {}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        counted = connection.sql(
+            "select schema_name, table_name, estimated_size from duckdb_tables()"
+        )
+        return {(schema, table): rows for schema, table, rows in counted.fetchall()}
 
 
 def publish(
@@ -99,7 +108,7 @@ def publish(
     `about` is what the manifest says of the run: as_of_date, sequence, code_version, inputs.
     `tonight` are rows about the night itself, by mart, that the warehouse cannot know yet.
     """
-    before = current(company)
+    as_of = date.fromisoformat(about["as_of_date"])
     draft = company.versions / f"{run}{UNFINISHED}"
     final = company.versions / run
     _free(draft)
@@ -111,7 +120,7 @@ def publish(
     _sync(draft)
     os.replace(draft, final)
     _sync_folder(company.versions)
-    if before is None or before.as_of <= date.fromisoformat(about["as_of_date"]):
+    if moves(company, as_of):
         _point(company, run)
     _prune(company)
     return Version(final, manifest, _pointed(company) == run)
@@ -128,6 +137,12 @@ def versions(company: Company) -> list[Version]:
     return sorted(found, key=lambda version: version.sequence, reverse=True)
 
 
+def moves(company: Company, as_of: date) -> bool:
+    """Whether a version of that day becomes the current one."""
+    now = current(company)
+    return now is None or now.as_of <= as_of
+
+
 def current(company: Company) -> Version | None:
     return next((version for version in versions(company) if version.is_current), None)
 
@@ -142,7 +157,7 @@ def rollback(company: Company, run: str | None = None) -> Version:
         listed = ", ".join(version.run for version in kept) or "none"
         raise PublishError(f"no version {run or 'before the current one'}; there are: {listed}")
     chosen = candidates[0]
-    _verify(chosen)
+    verify(chosen)
     _point(company, chosen.run)
     return Version(chosen.folder, chosen.manifest, True)
 
@@ -176,8 +191,9 @@ def _write_marts(
                     " (format parquet, compression zstd)"
                 )
         rows = {
-            mart.name: connection.execute(f"select count(*) from marts.{_name(mart.name)}")
-            .fetchall()[0][0]
+            mart.name: connection.execute(
+                f"select count(*) from marts.{_name(mart.name)}"
+            ).fetchall()[0][0]
             for mart in published_marts
         }
         connection.execute("checkpoint")
@@ -187,7 +203,9 @@ def _write_marts(
         connection.execute("checkpoint")
     for path in (whole, person_free):
         if Path(f"{path}.wal").exists():
-            raise PublishError(f"{path} was closed with a write-ahead log: its tables are not whole")
+            raise PublishError(
+                f"{path} was closed with a write-ahead log: its tables are not whole"
+            )
     return rows
 
 
@@ -214,9 +232,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, mart: Mart, kind: str) -> No
     table = f"marts.{_name(mart.name)}"
     connection.execute(f"comment on {kind} {table} is {_text(mart.description)}")
     for column, description in mart.columns.items():
-        connection.execute(
-            f"comment on column {table}.{_name(column)} is {_text(description)}"
-        )
+        connection.execute(f"comment on column {table}.{_name(column)} is {_text(description)}")
 
 
 def _append(
@@ -233,6 +249,11 @@ def _append(
     ]
     values = [[row.get(column) for column in columns] for row in rows]
     if columns and values:
+        if "run_id" in columns:
+            runs = sorted({row["run_id"] for row in rows})
+            connection.execute(
+                f"delete from marts.{_name(mart)} where list_contains(?, run_id)", [runs]
+            )
         places = ", ".join("?" * len(columns))
         connection.executemany(f"insert into marts.{_name(mart)} values ({places})", values)
 
@@ -274,12 +295,15 @@ def _pointed(company: Company) -> str | None:
 
 def _prune(company: Company) -> None:
     """Keep the current version and the newest beside it."""
-    kept = sorted(versions(company), key=lambda version: (not version.is_current, -version.sequence))
+    kept = sorted(
+        versions(company), key=lambda version: (not version.is_current, -version.sequence)
+    )
     for version in kept[KEPT:]:
         shutil.rmtree(version.folder)
 
 
-def _verify(version: Version) -> None:
+def verify(version: Version) -> None:
+    """Raise PublishError unless every file is there and is what the manifest says."""
     for name, sha256 in version.manifest["files"].items():
         path = version.folder / name
         if not path.is_file() or _sha256(path) != sha256:

@@ -1,6 +1,8 @@
 """The only module that reads the environment."""
 
+import hashlib
 import os
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,3 +35,24 @@ def cache_folder() -> Path:
 def dagster_home() -> str | None:
     """Where Dagster keeps its runs, where the environment says."""
     return os.environ.get("DAGSTER_HOME")
+
+
+def code_version() -> str:
+    """The release, and a hash of the code as it lies on the disk."""
+    digest = hashlib.sha256()
+    for folder in ("dbt_project", "expectations", "orchestration", "seeds/reference"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".sql", ".yml", ".csv"):
+                digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return f"{metadata.version('kizuna')}+{digest.hexdigest()[:12]}"
+
+
+def serve(company: Path) -> None:
+    """From now on this process, and what it starts, serves that company and tells nobody."""
+    os.environ["KIZUNA_COMPANY"] = str(company)
+    os.environ.update(
+        DO_NOT_TRACK="1",
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+        GX_ANALYTICS_ENABLED="false",
+        DAGSTER_DISABLE_TELEMETRY="yes",
+    )

@@ -10,7 +10,9 @@ from typing import Any
 
 import expectations
 
-SUITES = sorted(module.name for module in pkgutil.iter_modules(expectations.__path__) if module.name[0] != "_")
+SUITES = sorted(
+    module.name for module in pkgutil.iter_modules(expectations.__path__) if module.name[0] != "_"
+)
 RAW_SUITES = [suite for suite in SUITES if suite.startswith("raw_")]
 MART_SUITES = [suite for suite in SUITES if not suite.startswith("raw_")]
 
@@ -54,8 +56,7 @@ def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, l
     )
     try:
         return {
-            table: _judge_table(gx, source, schema, table, suite)
-            for table, suite in suites.items()
+            table: _judge_table(gx, source, schema, table, suite) for table, suite in suites.items()
         }
     finally:
         source.get_engine().dispose()
@@ -98,7 +99,11 @@ def _error(info: Mapping[str, Any]) -> str:
     if info.get("raised_exception"):
         return str(info.get("exception_message") or "raised")
     return next(
-        (error for value in info.values() if isinstance(value, Mapping) and (error := _error(value))),
+        (
+            error
+            for value in info.values()
+            if isinstance(value, Mapping) and (error := _error(value))
+        ),
         "",
     )
 

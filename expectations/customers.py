@@ -1,0 +1,12 @@
+"""customers: persons who could exist."""
+
+from expectations._kinds import never, seldom
+
+EXPECTATIONS = [
+    never("the last order before the first", "last_ordered_date < first_ordered_date"),
+    never("a lead with an order", "is_lead and order_count > 0"),
+    never("more orders in a year than ever", "order_count_365_days > order_count"),
+    seldom("over 10,000 orders", "order_count > 10000", 0.1),
+    seldom("spent less than nothing", "net_revenue_amount < 0", 5),
+    seldom("a profit above the revenue", "gross_profit_amount > net_revenue_amount + 1", 5),
+]

@@ -1,0 +1,231 @@
+"""The command line: `kizuna night` and the commands beside it.
+
+Exit codes: 0 done · 1 the night or the command failed, and the message names the file, row,
+model or check · 2 the command or company.yml is wrong, and nothing was touched · 3 another
+night holds the lock.
+"""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from orchestration.settings import ROOT, company_folder
+
+FAILED, WRONG, LOCKED = 1, 2, 3
+
+
+class Problem(click.ClickException):
+    """What a person reads when a command cannot go on."""
+
+    def __init__(self, message: str, exit_code: int = FAILED):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def _company(folder: Path | None):
+    from orchestration.company import ConfigError, load_company
+
+    try:
+        return load_company(folder or company_folder())
+    except ConfigError as error:
+        raise Problem(str(error), WRONG) from None
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(stderr=False)
+
+
+company_option = click.option(
+    "--company",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The company's folder; else KIZUNA_COMPANY, else the bundled sample.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kizuna")
+def main() -> None:
+    """Kizuna: exports in, judged KPI marts out.
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong command or company.yml, 3 another night is running.
+    """
+
+
+@main.command()
+@company_option
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last business date that counts; else yesterday in the company's time zone.",
+)
+@click.option(
+    "--wait", default=0.0, help="Seconds to wait for another night to end.", show_default=True
+)
+def night(folder: Path | None, as_of: datetime | None, wait: float) -> None:
+    """Run one night: land, build, check and publish, or leave everything as it was."""
+    company = _company(folder)
+    day = as_of.date() if as_of else _yesterday(company)
+    from orchestration.lock import holder
+
+    if not wait and (busy := holder(company.lock)):
+        raise Problem(
+            f"{company.lock} is held by {busy}: wait until it is done, or stop it", LOCKED
+        )
+    from orchestration import progress, report
+    from orchestration.dbt import DbtError
+    from orchestration.publishing import versions
+    from orchestration.running import run_night
+
+    console = _console()
+    console.print(f"Night of {company.settings.name} as of {day}")
+    with report.Terminal(console) as terminal, progress.told_to(terminal):
+        progress.doing("starting")
+        try:
+            outcome = run_night(company, day, wait)
+        except DbtError as error:
+            raise Problem(str(error)) from None
+    if outcome.problems:
+        raise Problem(
+            "the night stopped; what was published before stands as it was.\n"
+            + "\n".join(f"- {problem}" for problem in outcome.problems),
+            LOCKED if outcome.is_locked else FAILED,
+        )
+    made = next(version for version in versions(company) if version.run == outcome.run_id)
+    report.night(console, made, company.settings.reporting_currency)
+
+
+def _yesterday(company) -> date:
+    return datetime.now(company.zone).date() - timedelta(days=1)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Make a company folder, everything in it commented."""
+    from orchestration.starting import FolderNotEmpty, start_company
+
+    try:
+        start_company(folder)
+    except FolderNotEmpty as error:
+        raise Problem(str(error), WRONG) from None
+    click.echo(
+        f"{folder}: put exports into landing/<system>/<feed>/, then `kizuna night --company {folder}`"
+    )
+
+
+@main.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--customers", default=600, show_default=True, type=click.IntRange(min=1))
+@click.option("--days", default=550, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=1, show_default=True)
+def sample(out: Path, customers: int, days: int, seed: int) -> None:
+    """Write a made-up shop: every feed, and the truths that were planted in it."""
+    from orchestration import progress, report
+    from orchestration.sample import LAST_DAY, write_sample
+
+    try:
+        with report.Terminal(_console()) as terminal, progress.told_to(terminal):
+            write_sample(out, customers, days, seed, progress=progress.doing)
+    except (ValueError, FileExistsError) as error:
+        raise Problem(str(error), WRONG) from None
+    click.echo(
+        f"{out}: {days} days to {LAST_DAY}; `kizuna night --company {out} --as-of {LAST_DAY}`"
+    )
+
+
+@main.command()
+@click.argument("codes", nargs=-1, required=True, metavar="CODE...")
+@company_option
+@click.option(
+    "--grain", default="month", type=click.Choice(["day", "week", "month", "quarter", "year"])
+)
+@click.option("--periods", default=12, show_default=True, help="How many of the last periods.")
+def kpi(codes: tuple[str, ...], folder: Path | None, grain: str, periods: int) -> None:
+    """Show the last periods of some KPIs, as published."""
+    from orchestration import publishing, report
+
+    company = _company(folder)
+    if publishing.current(company) is None:
+        raise Problem(f"{company.current}: nothing is published yet; `kizuna night` does")
+    try:
+        path = company.current.resolve() / publishing.PERSON_FREE
+        report.kpis(_console(), path, codes, grain, periods)
+    except KeyError as error:
+        raise Problem(str(error.args[0]), WRONG) from None
+
+
+@main.command()
+@company_option
+def versions(folder: Path | None) -> None:
+    """List the published versions that are kept."""
+    from rich.table import Table
+
+    from orchestration import publishing
+
+    table = Table("version", "as of", "rows", "", title_justify="left")
+    for version in publishing.versions(_company(folder)):
+        rows = sum(version.manifest["rows"].values())
+        table.add_row(
+            version.run, str(version.as_of), f"{rows:,}", "current" if version.is_current else ""
+        )
+    _console().print(table)
+
+
+@main.command()
+@click.argument("version", required=False)
+@company_option
+def rollback(version: str | None, folder: Path | None) -> None:
+    """Make an earlier version current again: the one named, else the one before."""
+    from orchestration import publishing
+    from orchestration.lock import LockHeld, only_writer
+
+    company = _company(folder)
+    try:
+        with only_writer(company.lock) as name:
+            name("rollback")
+            chosen = publishing.rollback(company, version)
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    except publishing.PublishError as error:
+        raise Problem(str(error)) from None
+    click.echo(f"current is {chosen.run}, as of {chosen.as_of}")
+
+
+@main.command()
+@company_option
+def doctor(folder: Path | None) -> None:
+    """Look at configuration, packages, folders and locks, and say what is wrong."""
+    from orchestration.examination import examine
+
+    company = _company(folder)
+    sick = False
+    for finding in examine(company):
+        sick = sick or not finding.is_well
+        click.echo(f"{'ok ' if finding.is_well else 'BAD'} {finding.what}")
+    if sick:
+        raise SystemExit(FAILED)
+
+
+@main.command()
+@company_option
+@click.option("--port", default=3000, show_default=True)
+def dev(folder: Path | None, port: int) -> None:
+    """Open Dagster on 127.0.0.1, on the company's own history of runs."""
+    from orchestration.running import start_dagster
+
+    start_dagster(_company(folder), port)
+
+
+@main.command()
+@company_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "site")
+def docs(folder: Path | None, out: Path) -> None:
+    """Write dbt's pages on every model, column and test to one HTML file."""
+    from orchestration.dbt import write_docs
+
+    click.echo(f"{write_docs(_company(folder), out)}")

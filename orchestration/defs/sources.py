@@ -1,0 +1,121 @@
+"""Sources: one asset per feed of the contract, and the ledger that tells of their arrival."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import dagster as dg
+
+from orchestration import progress
+from orchestration.contract import Feed, load_contract
+from orchestration.dbt import manifest
+from orchestration.defs.resources import days
+from orchestration.landing import FeedReport, LandingError
+from orchestration.night import Night
+
+FEEDS = load_contract()
+LEDGER = {
+    "loads": "One row per load, which is one delivered file of one feed.",
+    "quarantined_rows": "One row per reason for which a delivered row was set aside.",
+    "runs": "One row per night before this one.",
+    "checks": "One row per check and night before this one.",
+}
+
+
+def key(source: str, table: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", source, table])
+
+
+def _spec(feed: Feed) -> dg.AssetSpec:
+    declared = manifest()["sources"][f"source.kizuna.{feed.source}.{feed.name}"]
+    columns = [
+        dg.TableColumn(column["name"], column["data_type"], column["description"])
+        for column in declared["columns"].values()
+    ]
+    return dg.AssetSpec(
+        key(feed.source, feed.name),
+        group_name=f"raw_{feed.source}",
+        kinds={"parquet", "duckdb"},
+        owners=[f"team:{feed.source}"],
+        description=declared["description"],
+        metadata={"dagster/column_schema": dg.TableSchema(columns)},
+    )
+
+
+def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
+    reasons = [f"- {count:,} × {reason}" for reason, count in sorted(report.reasons.items())]
+    return dg.MaterializeResult(
+        asset_key=key(feed.source, feed.name),
+        metadata={
+            "dagster/row_count": report.rows_loaded,
+            "rows_in": report.rows_in,
+            "rows_quarantined": report.rows_quarantined,
+            "rows_duplicate": report.rows_duplicate,
+            "files": dg.MetadataValue.json([str(file) for file in report.files]),
+            "quarantined_for": dg.MetadataValue.md("\n".join(reasons) or "nothing"),
+            "unknown_columns": dg.MetadataValue.json(sorted(report.unknown_columns)),
+            "warnings": dg.MetadataValue.md("\n".join(report.warnings) or "none"),
+        },
+    )
+
+
+def _source(source: str, feeds: Sequence[Feed]) -> dg.AssetsDefinition:
+    """The feeds of one kind of source, landed one after the other in the contract's order."""
+
+    @dg.multi_asset(
+        name=f"land_{source}",
+        specs=[_spec(feed) for feed in feeds],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.multi_run(),
+        can_subset=True,
+    )
+    def land(
+        context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]
+    ) -> Iterator[dg.MaterializeResult]:
+        refused = []
+        for feed in feeds:
+            if key(feed.source, feed.name) not in context.selected_asset_keys:
+                continue
+            progress.doing(f"landing {source}/{feed.name}")
+            try:
+                report = night.load(feed)
+            except LandingError as error:
+                refused.append(str(error))
+                continue
+            if report.rows_in:
+                progress.done(f"landed {source}/{feed.name}: {report.rows_in:,} rows")
+            yield _result(feed, report)
+        if refused:
+            raise dg.Failure("\n".join(refused), allow_retries=False)
+
+    return land
+
+
+@dg.multi_asset(
+    name="write_down",
+    specs=[
+        dg.AssetSpec(
+            key("ledger", table),
+            deps=[key(feed.source, feed.name) for feed in FEEDS],
+            group_name="raw_ledger",
+            kinds={"parquet"},
+            owners=["team:kizuna"],
+            description=description,
+        )
+        for table, description in LEDGER.items()
+    ],
+    partitions_def=days,
+    backfill_policy=dg.BackfillPolicy.multi_run(),
+)
+def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]:
+    """What the ledger knows, for the warehouse to read."""
+    night.landing.close()
+    for table in LEDGER:
+        yield dg.MaterializeResult(asset_key=key("ledger", table))
+
+
+@dg.definitions
+def sources() -> dg.Definitions:
+    by_source = groupby(FEEDS, key=lambda feed: feed.source)
+    return dg.Definitions(
+        assets=[*(_source(name, list(feeds)) for name, feeds in by_source), write_down]
+    )

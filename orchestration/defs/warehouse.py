@@ -1,0 +1,145 @@
+"""The warehouse: every dbt model, test and seed, built in one pass into the night's own file."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
+    dbt_assets,
+)
+from dbt.version import get_installed_version
+from packaging.version import Version
+
+from orchestration import progress, publishing
+from orchestration.dbt import PROGRAM, manifest
+from orchestration.defs.resources import days
+from orchestration.night import Night
+from orchestration.settings import DBT_PROJECT
+
+marts = publishing.marts(manifest())
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+class Translator(DagsterDbtTranslator):
+    """Names, groups, kinds and owners of dbt's nodes, from the layer that they lie in."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(
+                ["raw", dbt_resource_props["source_name"], dbt_resource_props["name"]]
+            )
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return dbt_resource_props["schema"]
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return ["team:kizuna"]
+
+
+translator = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+
+
+@dbt_assets(
+    manifest=manifest(),
+    name="warehouse",
+    partitions_def=days,
+    dagster_dbt_translator=translator,
+    exclude="resource_type:unit_test",
+    backfill_policy=dg.BackfillPolicy.multi_run(),
+)
+def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Any]:
+    """Run `dbt build` once; events are passed on with the rows that each table came to have."""
+    night.dbt.prepare()
+    invocation = DbtCliInvocation.run(
+        args=PROGRAM + night.dbt.arguments(BUILD),
+        env={**night.dbt.environment(), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"},
+        manifest=manifest(),
+        dagster_dbt_translator=translator,
+        project_dir=DBT_PROJECT,
+        target_path=night.dbt.artifacts,
+        raise_on_error=False,
+        context=context,
+        adapter=None,
+        cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
+    )
+    events = list(_followed(invocation, context))
+    results = _results(night)
+    for result in filter(_is_test, results):
+        _remember(night, result)
+    rows = publishing.row_counts(night.dbt.warehouse)
+    for event in events:
+        yield _counted(event, rows)
+    if error := invocation.get_error():
+        said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
+        raise dg.Failure(_explained(results) or said or str(error), allow_retries=False)
+
+
+def _followed(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """dbt's events as Dagster's, said aloud as they come."""
+    for event in invocation.stream_raw_events():
+        data = event.raw_event["data"]
+        if event.raw_event["info"]["name"] == "LogStartLine":
+            progress.doing(f"dbt {data['index']} of {data['total']}: {data['description']}")
+        yield from event.to_default_asset_events(
+            manifest=manifest(),
+            dagster_dbt_translator=translator,
+            context=context,
+            target_path=invocation.target_path,
+        )
+
+
+def _results(night: Night) -> list[dict[str, Any]]:
+    """What became of each node; empty where dbt did not come so far."""
+    path = night.dbt.artifacts / "run_results.json"
+    return json.loads(path.read_text())["results"] if path.is_file() else []
+
+
+def _is_test(result: Mapping[str, Any]) -> bool:
+    return result["unique_id"].startswith("test.") and result["status"] != "skipped"
+
+
+def _remember(night: Night, result: Mapping[str, Any]) -> None:
+    node = manifest()["nodes"][result["unique_id"]]
+    of = node.get("attached_node") or next(iter(node["depends_on"]["nodes"]), "")
+    failures = result["failures"]
+    night.check(
+        of.rpartition(".")[2],
+        node["name"],
+        "dbt",
+        result["status"] in ("pass", "warn"),
+        observed=f"{failures} rows" if failures is not None else str(result["message"]),
+        expected="0 rows",
+        severity=node["config"]["severity"].lower(),
+    )
+
+
+def _counted(event: Any, rows: Mapping[tuple[str, str], int]) -> Any:
+    """The event of a table, with the rows that the table came to have."""
+    if not isinstance(event, dg.Output):
+        return event
+    name = event.output_name.removesuffix("__result")
+    count = next((n for key, n in rows.items() if "__".join(key) == name), None)
+    return (
+        event
+        if count is None
+        else event.with_metadata({**event.metadata, "dagster/row_count": count})
+    )
+
+
+def _explained(results: list[dict[str, Any]]) -> str:
+    """Which models and tests failed, and dbt's own words for each."""
+    failed = [r for r in results if r["status"] in ("error", "fail", "runtime error")]
+    return "\n".join(
+        f"dbt {r['unique_id'].split('.')[0]} {r['unique_id'].split('.')[2]}: {r['message']}"
+        for r in failed
+    )
+
+
+@dg.definitions
+def models() -> dg.Definitions:
+    return dg.Definitions(assets=[warehouse])

@@ -1,0 +1,100 @@
+"""Examination: what `kizuna doctor` looks at, and what it finds."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from orchestration import publishing
+from orchestration.company import CONFIG, Company
+from orchestration.contract import load_contract
+from orchestration.lock import holder
+from orchestration.settings import token_key
+
+LITTLE_SPACE = 1_000_000_000  # bytes below which a night of any size is at risk
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    is_well: bool = True
+
+
+def examine(company: Company) -> Iterator[Finding]:
+    """Everything that a night needs, one finding each."""
+    yield Finding(f"{company.folder / CONFIG}: {company.settings.name}, read and checked")
+    yield Finding(f"Python {sys.version.split()[0]}", sys.version_info >= (3, 11))
+    yield from _packages()
+    yield from _folders(company)
+    yield from _keys(company)
+    busy = holder(company.lock)
+    yield Finding(f"lock: held by {busy}" if busy else "lock: free")
+    yield from _published(company)
+
+
+def _packages() -> Iterator[Finding]:
+    for line in metadata.requires("kizuna") or []:
+        wanted = Requirement(line)
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            yield Finding(f"{wanted.name}: not installed; `make night` installs it", False)
+            continue
+        fits = wanted.specifier.contains(found)
+        yield Finding(
+            f"{wanted.name} {found}" + ("" if fits else f", wanted {wanted.specifier}"), fits
+        )
+
+
+def _folders(company: Company) -> Iterator[Finding]:
+    if not company.landing.is_dir():
+        yield Finding(f"{company.landing}: no such folder; put exports there", False)
+    feeds = {feed.name for feed in load_contract()}
+    for system in sorted(path for path in company.landing.glob("*") if path.is_dir()):
+        if company.mapping(system.name):
+            yield Finding(f"landing/{system.name}: read by {company.mapping(system.name)}")
+            continue
+        for folder in sorted(path for path in system.iterdir() if path.is_dir()):
+            known = folder.name in feeds
+            files = sum(path.is_file() for path in folder.iterdir())
+            what = f"{files} files" if known else "no feed of that name, and no mapping"
+            yield Finding(f"landing/{system.name}/{folder.name}: {what}", known)
+    data = company.data if company.data.is_dir() else company.folder
+    yield Finding(f"{data}: writable", os.access(data, os.W_OK))
+    free = shutil.disk_usage(data).free
+    yield Finding(f"{data}: {free / 1e9:.1f} GB free", free >= LITTLE_SPACE)
+
+
+def _keys(company: Company) -> Iterator[Finding]:
+    if token_key():
+        yield Finding("token key: from the environment")
+        return
+    for path in sorted(company.keys.glob("*")):
+        mode = path.stat().st_mode & 0o777
+        private = mode & 0o077 == 0
+        advice = "" if private else f": others can read it; chmod 600 {path}"
+        yield Finding(f"{path}: mode {mode:o}{advice}", private)
+
+
+def _published(company: Company) -> Iterator[Finding]:
+    try:
+        kept = publishing.versions(company)
+    except (OSError, ValueError) as error:
+        yield Finding(f"{company.versions}: {error}", False)
+        return
+    for version in kept:
+        try:
+            publishing.verify(version)
+        except publishing.PublishError as error:
+            yield Finding(str(error), False)
+        else:
+            mark = ", current" if version.is_current else ""
+            yield Finding(f"version {version.run}: whole, as of {version.as_of}{mark}")
+    if company.current.is_symlink() and not company.current.exists():
+        yield Finding(f"{company.current}: points nowhere; `kizuna rollback` mends it", False)

@@ -1,0 +1,210 @@
+"""A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration import publishing
+from orchestration.company import Company
+from orchestration.contract import Feed
+from orchestration.dbt import Dbt
+from orchestration.landing import FeedReport, Landing
+from orchestration.ledger import Ledger, Load
+from orchestration.lock import only_writer
+from orchestration.settings import code_version
+
+DEV = "dev"  # the work folder of dbt by hand
+RUNNING, PUBLISHED, ASIDE, FAILED = "running", "published", "kept aside", "failed"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as the mart `runs` tells of it."""
+
+    run_id: str
+    as_of_date: date
+    status: str
+    started_at: datetime
+    code_version: str
+    rows_in: int = 0
+    rows_quarantined: int = 0
+    rows_out: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check and what it saw, as the mart `data_quality` tells of it."""
+
+    run_id: str
+    as_of_date: date
+    asset: str  # `raw/<source>/<feed>`, or the name of a model
+    check_name: str
+    kind: str
+    passed: bool
+    observed: str
+    expected: str
+    severity: str = "error"
+
+
+@dataclass
+class Night:
+    """What the steps of one run share."""
+
+    company: Company
+    ledger: Ledger
+    landing: Landing
+    run: Run
+    sequence: int
+    loads_before: int  # the number of the last load of an earlier night
+    reports: dict[str, FeedReport] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    version: publishing.Version | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def folder(self) -> Path:
+        return self.company.work / self.run.run_id
+
+    @cached_property
+    def dbt(self) -> Dbt:
+        return Dbt(self.company, self.run.as_of_date, self.landing.id_systems(), self.folder)
+
+    def load(self, feed: Feed) -> FeedReport:
+        """Load one feed, and remember how that went."""
+        self.reports[feed.name] = self.landing.load(feed)
+        return self.reports[feed.name]
+
+    def loads(self) -> list[Load]:
+        """What this night loaded."""
+        return [
+            load
+            for load in self.ledger.loads()
+            if load.number > self.loads_before and not load.is_rejected
+        ]
+
+    def view_loaded(self, path: Path) -> dict[str, Feed]:
+        """Make a DuckDB file with a view `raw_<source>_<feed>` of the rows that this night
+        loaded, for each feed of which it loaded any; the feeds by the names of their views.
+        """
+        feeds = {feed.name: feed for feed in self.landing.feeds}
+        views: dict[str, list[str]] = {}
+        for load in self.loads():
+            if load.rows_loaded:
+                folder = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
+                views.setdefault(load.feed, []).append(f"{folder}/*.parquet")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        named = {f"raw_{feeds[name].source}_{name}": feeds[name] for name in views}
+        with duckdb.connect(str(path)) as connection:
+            for view, feed in named.items():
+                files = ", ".join("'" + glob.replace("'", "''") + "'" for glob in views[feed.name])
+                connection.execute(f"create view {view} as from read_parquet([{files}])")
+        return named
+
+    def check(
+        self, asset: str, name: str, kind: str, passed: bool, observed: str, **more: str
+    ) -> None:
+        """Remember what a check saw; `more` is `expected` and, unless error, `severity`."""
+        named = (self.run.run_id, self.run.as_of_date)
+        self.checks.append(Check(*named, asset, name, kind, passed, observed, **more))
+
+    def publish(self, marts: Sequence[publishing.Mart]) -> publishing.Version:
+        """Publish the warehouse, with what only the night itself knows of the night."""
+        moves = publishing.moves(self.company, self.run.as_of_date)
+        counted = publishing.row_counts(self.dbt.warehouse)
+        rows_out = sum(counted.get(("marts", mart.name), 0) for mart in marts)
+        self.run = replace(self.seen(PUBLISHED if moves else ASIDE), rows_out=rows_out)
+        tonight = {
+            "runs": [asdict(self.run)],
+            "data_quality": [asdict(check) for check in self.checks],
+        }
+        self.version = publishing.publish(
+            self.company, self.run.run_id, self.dbt.warehouse, marts, self._about(), tonight
+        )
+        return self.version
+
+    def seen(self, status: str) -> Run:
+        """The run as it stands now."""
+        reports = self.reports.values()
+        return replace(
+            self.run,
+            status=status,
+            rows_in=sum(report.rows_in for report in reports),
+            rows_quarantined=sum(report.rows_quarantined for report in reports),
+            seconds=round(time.monotonic() - self.began, 1),
+        )
+
+    def _about(self) -> Mapping[str, Any]:
+        return {
+            "as_of_date": self.run.as_of_date.isoformat(),
+            "sequence": self.sequence,
+            "code_version": self.run.code_version,
+            "settings": self.company.settings.model_dump(mode="json"),
+            "inputs": self.ledger.inputs(),
+        }
+
+
+@contextmanager
+def open_night(
+    company: Company,
+    as_of: date,
+    wait_seconds: float = 0,
+    waiting: Callable[[str], None] = lambda holder: None,
+) -> Iterator[Night]:
+    """Be the only writer, clear away what killed nights left, and remember how it ended.
+
+    Raises LockHeld when another night runs on after `wait_seconds`.
+    """
+    with only_writer(company.lock, wait_seconds, waiting) as name_holder:
+        ledger = Ledger(company.ledger)
+        clear_leftovers(company, ledger)
+        run, sequence = _new_run(ledger, as_of)
+        name_holder(run.run_id)
+        ledger.record_run(asdict(run))
+        landing = Landing(company, as_of, run.run_id)
+        last = max((load.number for load in ledger.loads()), default=0)
+        night = Night(company, ledger, landing, run, sequence, last)
+        try:
+            yield night
+        finally:
+            ended = night.run if night.version else night.seen(FAILED)
+            ledger.record_checks(asdict(check) for check in night.checks)
+            ledger.record_run(asdict(ended))
+            if night.version:
+                shutil.rmtree(night.folder, ignore_errors=True)
+
+
+def clear_leftovers(company: Company, ledger: Ledger) -> None:
+    """Whoever holds the lock is alone: a run that says it is running was killed."""
+    published = publishing.current(company)
+    for run in ledger.runs():
+        if run["status"] == RUNNING:
+            made_it = published is not None and published.run == run["run_id"]
+            ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
+    publishing.sweep(company)
+    for folder in company.work.glob("*"):
+        if folder.name != DEV:
+            shutil.rmtree(folder)
+
+
+def _new_run(ledger: Ledger, as_of: date) -> tuple[Run, int]:
+    """A run named after its day and its turn on that day, and its turn among all."""
+    known = ledger.runs()
+    turn = 1 + sum(run["as_of_date"] == as_of.isoformat() for run in known)
+    run = Run(
+        run_id=f"{as_of}-{turn:03}",
+        as_of_date=as_of,
+        status=RUNNING,
+        started_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        code_version=code_version(),
+    )
+    return run, len(known) + 1

@@ -1,0 +1,186 @@
+"""What a night and the commands beside it print."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from orchestration.publishing import PERSON_FREE, WHOLE, Version
+
+POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
+MANY = 12  # lines after which a list is cut short
+
+
+class Terminal:
+    """Says what the night says: lines that stay, and below them what is under way."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self._status: Status | None = None
+
+    def __call__(self, text: str, lasting: bool) -> None:
+        if lasting:
+            self.console.print(f"[green]✓[/green] {escape(text)}")
+        elif not self.console.is_terminal:
+            return
+        elif self._status is None:
+            self._status = self.console.status(escape(text))
+            self._status.start()
+        else:
+            self._status.update(escape(text))
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+
+def night(console: Console, version: Version, currency: str) -> None:
+    """The morning's figures, what is missing from them, and where they lie."""
+    with duckdb.connect(str(version.folder / PERSON_FREE), read_only=True) as connection:
+        console.print(_headlines(connection, version, currency))
+        console.print(_quarantined(connection, version.run))
+        for line in _not_live(connection):
+            console.print(line)
+    where = version.folder / WHOLE
+    if version.is_current:
+        where = version.folder.parent.parent / "current" / WHOLE
+        console.print(f"\nPublished: [bold]{escape(str(where))}[/bold] (schema marts)")
+        console.print(f"Without persons: {escape(str(where.with_name(PERSON_FREE)))}")
+    else:
+        console.print(f"\nKept aside, for a later day is published: {escape(str(where))}")
+
+
+def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods: int) -> None:
+    """The last periods of some KPIs, overall."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        known = connection.sql("select kpi, name_en, unit from marts.kpi_catalog").fetchall()
+        for code in codes:
+            name, unit = next(((n, u) for kpi, n, u in known if kpi == code), (None, None))
+            if name is None:
+                from orchestration.company import unknown
+
+                raise KeyError(unknown("KPI", code, [kpi for kpi, *_ in known]))
+            rows = connection.execute(
+                "from marts.kpi_values select period_start, value, ci_low, ci_high, n,"
+                " previous_value, is_complete, is_mature"
+                " where kpi = ? and grain = ? and segment_dimension = 'overall'"
+                " order by period_start desc limit ?",
+                [code, grain, periods],
+            ).fetchall()
+            table = Table(title=f"{name} ({code})", title_justify="left")
+            for heading in (grain, "value", "95 % interval", "n", "change", ""):
+                table.add_column(heading, justify="left" if heading in (grain, "") else "right")
+            for start, value, low, high, n, before, complete, mature in reversed(rows):
+                table.add_row(
+                    str(start),
+                    _figure(value, unit),
+                    _interval(low, high, unit),
+                    "" if n is None else f"{n:,}",
+                    _change(value, before, unit),
+                    "" if complete and mature else "not mature" if complete else "not complete",
+                )
+            console.print(table)
+
+
+def _headlines(connection: duckdb.DuckDBPyConnection, version: Version, currency: str) -> Table:
+    rows = connection.execute(
+        """
+        select distinct on (kpi)
+            name_en, name_ja, unit, direction, period_start, value, ci_low, ci_high, previous_value
+        from marts.kpi_report
+        where is_headline and grain = 'month' and segment_dimension = 'overall'
+            and value is not null
+        order by kpi, (is_complete and is_mature) desc, period_start desc
+        """
+    ).fetchall()
+    title = f"As of {version.as_of}, night {version.run}"
+    table = Table(title=title, title_justify="left", caption=f"money in {currency}")
+    for heading in ("KPI", "month"):
+        table.add_column(heading)
+    for heading in ("value", "95 % interval", "change on the month before"):
+        table.add_column(heading, justify="right")
+    for name, ja, unit, direction, start, value, low, high, before in rows:
+        change = _change(value, before, unit)
+        good = change and (change.startswith("+") == (direction == "up"))
+        colour = "green" if good else "red"
+        table.add_row(
+            f"{name} {ja}",
+            f"{start:%Y-%m}",
+            _figure(value, unit),
+            _interval(low, high, unit),
+            f"[{colour}]{change}[/{colour}]" if change else "",
+        )
+    return table
+
+
+def _quarantined(connection: duckdb.DuckDBPyConnection, run: str) -> Table | str:
+    rows = connection.execute(
+        """
+        select system, feed, column_name, reason, count(*), count(*) filter (where run_id = ?)
+        from marts.quarantined_rows
+        group by all
+        order by 5 desc, all
+        """,
+        [run],
+    ).fetchall()
+    if not rows:
+        return "\nNothing is in quarantine."
+    table = Table(title="In quarantine", title_justify="left")
+    for heading in ("system", "feed", "column", "why"):
+        table.add_column(heading)
+    for heading in ("rows", "new tonight"):
+        table.add_column(heading, justify="right")
+    for system, feed, column, reason, count, new in rows[:MANY]:
+        texts = (escape(str(value or "")) for value in (system, feed, column, reason))
+        table.add_row(*texts, f"{count:,}", f"{new:,}")
+    if len(rows) > MANY:
+        rest = sum(row[4] for row in rows[MANY:])
+        table.add_row("", "", "", f"{len(rows) - MANY} more reasons", f"{rest:,}", "")
+    return table
+
+
+def _not_live(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        """
+        select missing_feeds, list(kpi order by kpi)
+        from marts.kpi_coverage
+        where not is_live
+        group by missing_feeds
+        order by len(list(kpi)) desc, missing_feeds
+        """
+    ).fetchall()
+    if not rows:
+        return ["Every KPI is live."]
+    return ["\n[bold]Not live[/bold]"] + [
+        f"  for want of {feeds}: {', '.join(kpis)}"
+        if feeds
+        else f"  no value yet: {', '.join(kpis)}"
+        for feeds, kpis in rows
+    ]
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    if unit == "percent":
+        return f"{value:.1f} %"
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:,.2f}"
+
+
+def _interval(low: float | None, high: float | None, unit: str) -> str:
+    return "" if low is None or high is None else f"{_figure(low, unit)} … {_figure(high, unit)}"
+
+
+def _change(value: float | None, before: float | None, unit: str) -> str:
+    if value is None or before is None:
+        return ""
+    if unit in POINTS:
+        return f"{value - before:+.1f} points"
+    return f"{100 * (value - before) / abs(before):+.1f} %" if before else ""

@@ -1,0 +1,134 @@
+"""Running the job `nightly` from a command: the very job that Dagster's pages run."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from orchestration.company import Company
+from orchestration.dbt import manifest_path
+from orchestration.settings import ROOT, dagster_home, environment, serve
+
+DAGSTER_YAML = """\
+# Written by Kizuna. One night at a time; nothing is reported to anybody.
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+run_monitoring:
+  enabled: true
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a night ended: the run that made a version, or the problems that kept it from one."""
+
+    run_id: str | None
+    problems: tuple[str, ...]
+    is_locked: bool = False
+
+
+def dagster_folder(company: Company) -> Path:
+    """Where Dagster keeps the company's runs, with its settings in place."""
+    folder = Path(dagster_home() or company.data / "dagster")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "dagster.yaml").exists():
+        (folder / "dagster.yaml").write_text(DAGSTER_YAML)
+    return folder
+
+
+def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome:
+    """One night, in this process, through Dagster's job and into its history of runs."""
+    serve(company.folder)
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    job = defs().resolve_job_def("nightly")
+    config = {
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        "resources": {"night": {"config": {"wait_seconds": float(wait_seconds)}}},
+    }
+    # A partition exists once its day is over, by the clock; the command line says which day
+    # is over, and no clock.
+    over = datetime.combine(as_of + timedelta(days=2), datetime.min.time(), tzinfo=company.zone)
+    with (
+        dg.DagsterInstance.from_config(str(dagster_folder(company))) as instance,
+        dg.partition_loading_context(effective_dt=over),
+        _aside(company),
+    ):
+        result = job.execute_in_process(
+            run_config=config,
+            partition_key=as_of.isoformat(),
+            instance=instance,
+            raise_on_error=False,
+        )
+    if result.success:
+        return Outcome(_published_by(result), ())
+    problems, is_locked = _problems(result)
+    return Outcome(None, tuple(problems), is_locked)
+
+
+@contextlib.contextmanager
+def _aside(company: Company) -> Iterator[None]:
+    """What libraries print goes to data/night.log; what the night says goes to its listener."""
+    with (
+        (company.data / "night.log").open("w") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        yield
+
+
+def _published_by(result) -> str:
+    (made,) = result.asset_materializations_for_node("published__marts")
+    return Path(made.metadata["version"].value).name
+
+
+def _problems(result) -> tuple[list[str], bool]:
+    """Every reason for which the run failed, in words, and whether it was the lock."""
+    problems, is_locked = [], False
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            said = data.user_failure_data.description if data.user_failure_data else None
+            blocked = data.error and data.error.cls_name == "DagsterAssetCheckFailedError"
+            if not blocked:
+                problems.append(said or _deepest(data.error))
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            seen = event.event_specific_data
+            if not seen.passed and seen.check_name == "great_expectations":
+                table = seen.asset_key.to_user_string()
+                problems.extend(f"{table}: {line}" for line in (seen.description or "").split("\n"))
+        elif event.is_failure and not problems:
+            error = event.pipeline_failure_data.error
+            problems.append(_deepest(error))
+            is_locked = _root(error).cls_name == "LockHeld"
+    return problems, is_locked
+
+
+def _root(error):
+    while error.cause is not None:
+        error = error.cause
+    return error
+
+
+def _deepest(error) -> str:
+    root = _root(error)
+    return root.message.removeprefix(f"{root.cls_name}: ").strip()
+
+
+def start_dagster(company: Company, port: int) -> None:
+    """Become `dagster dev` for the company, on this machine alone."""
+    serve(company.folder)
+    manifest_path()
+    home = dagster_folder(company)
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    command += ["-m", "orchestration.definitions"]
+    os.chdir(ROOT)
+    os.execve(sys.executable, command, environment(DAGSTER_HOME=str(home)))
