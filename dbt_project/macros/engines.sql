@@ -124,3 +124,12 @@ named_struct({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if n
 struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endif -%}
 {%- endmacro %}
+
+{#- The hour of an instant in the business zone, 0 to 23. -#}
+{% macro business_hour(instant) -%}
+{%- if target.type == 'spark' -%}
+hour(from_utc_timestamp({{ instant }}, '{{ var("business_timezone") }}'))
+{%- else -%}
+hour(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ instant }})))
+{%- endif -%}
+{%- endmacro %}

@@ -246,3 +246,8 @@ case
                 then coalesce({{ columns | join(', 0) + coalesce(') }}, 0)
         end
 {%- endmacro %}
+
+{#- One number in percent of another; unknown where either is, or the other is 0. -#}
+{% macro percent_of(part, whole) -%}
+100 * cast({{ part }} as double) / nullif(cast({{ whole }} as double), 0)
+{%- endmacro %}

@@ -54,3 +54,8 @@ case
                 else {{ add_days(business_date(instant), 1) }}
             end
 {%- endmacro %}
+
+{#- The weekday of a date, 1 is Monday. -#}
+{% macro weekday(day) -%}
+({{ days_between("cast('0001-01-01' as date)", day) }} % 7 + 1)
+{%- endmacro %}

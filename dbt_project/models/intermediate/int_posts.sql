@@ -1,7 +1,3 @@
-{%- set figures = [
-    'impressions', 'reach', 'likes', 'comments', 'shares', 'saves', 'clicks', 'follows',
-    'video_views',
-] -%}
 with
 
 posts as (
@@ -18,8 +14,7 @@ posts as (
 
 readings as (
 
-    select * from {{ ref('stg_sns__post_metrics_daily') }}
-    where date <= {{ as_of_date() }}
+    select * from {{ ref('int_post_readings') }}
 
 ),
 
@@ -29,25 +24,21 @@ accounts as (
 
 ),
 
--- posts are compared as they stood when their 28th day ended
-in_time as (
+-- posts are counted as they stood when their 28th day ended
+last_in_time as (
 
     select
-        readings.*,
-        row_number() over (
-            partition by readings.platform, readings.post_key
-            order by readings.date desc, readings.stated_at desc, readings.system desc
-        ) as newness
+        platform,
+        post_key,
+        max(read_date) as read_date
 
     from readings
-    inner join posts
-        on readings.platform = posts.platform
-        and readings.post_key = posts.post_key
-        and readings.date <= {{ add_days('posts.day', 28) }}
+    where age_days <= 28
+    group by platform, post_key
 
 ),
 
-read as (
+described as (
 
     select
         posts.post_key,
@@ -64,39 +55,35 @@ read as (
         coalesce(posts.is_paid, false) as is_paid,
         posts.posted_at,
         posts.day,
-        in_time.date as read_on,
-        -- no reach is reported on X: what a file calls so there is something else
-        case when posts.platform <> 'x' then in_time.reach end as reach,
-        {%- for figure in figures if figure != 'reach' %}
-        in_time.{{ figure }},
-        {%- endfor %}
+        readings.read_date,
+        readings.impressions,
+        readings.reach,
+        readings.likes,
+        readings.comments,
+        readings.shares,
+        readings.saves,
+        readings.clicks,
+        readings.follows,
+        readings.video_views,
+        readings.engagements,
+        readings.engagements_with_saves,
+        readings.interactions,
         accounts.followers
 
     from posts
-    left join in_time
-        on posts.platform = in_time.platform
-        and posts.post_key = in_time.post_key
-        and in_time.newness = 1
+    left join last_in_time
+        on posts.platform = last_in_time.platform
+        and posts.post_key = last_in_time.post_key
+    left join readings
+        on last_in_time.platform = readings.platform
+        and last_in_time.post_key = readings.post_key
+        and last_in_time.read_date = readings.read_date
     left join accounts
         on posts.platform = accounts.platform
         and posts.account_key = accounts.account_key
         and posts.day >= accounts.day
         and (accounts.next_day is null or posts.day < accounts.next_day)
 
-),
-
-rated as (
-
-    select
-        *,
-        {{ sum_of_known(['likes', 'comments', 'shares']) }} as engagements,
-        {{ sum_of_known(['likes', 'comments', 'shares', 'saves']) }}
-            as engagements_with_saves,
-        {{ sum_of_known(['clicks', 'likes', 'comments', 'shares', 'follows']) }}
-            as interactions
-
-    from read
-
 )
 
-select * from rated
+select * from described
