@@ -8,6 +8,15 @@
     'int_posts_measured',
     'int_followers_measured',
     'int_mentions_measured',
+    'int_searches_measured',
+    'int_ads_measured',
+    'int_web_visitors_measured',
+    'int_web_sessions_measured',
+    'int_app_uses_measured',
+    'int_tickets_measured',
+    'int_ticket_times_measured',
+    'int_actives_measured',
+    'int_new_customers_measured',
 ] -%}
 
 with

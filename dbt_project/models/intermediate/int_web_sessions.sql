@@ -41,9 +41,9 @@ collapsed as (
         min({{ record(['started_at', 'first_event_id', 'platform', 'utm_campaign']) }})
             as first_visit,
         max(ended_at) as ended_at,
-        sum(event_count) as event_count
+        cast(sum(event_count) as bigint) as event_count
         {%- for event in web_event_names() %},
-        sum({{ event }}_count) as {{ event }}_count
+        cast(sum({{ event }}_count) as bigint) as {{ event }}_count
         {%- endfor %}
 
     from resolved

@@ -1,0 +1,1 @@
+{{ measure(ref('int_actives_by_person')) }}

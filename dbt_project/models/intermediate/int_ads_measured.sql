@@ -1,0 +1,1 @@
+{{ measure(ref('int_ads_by_day'), by_person=false) }}

@@ -1,0 +1,1 @@
+{{ measure(ref('int_app_uses_by_user')) }}

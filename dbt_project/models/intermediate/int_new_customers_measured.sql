@@ -1,0 +1,1 @@
+{{ measure(ref('int_new_customers_by_person')) }}

@@ -1,0 +1,1 @@
+{{ measure(ref('int_searches_by_day'), by_person=false) }}

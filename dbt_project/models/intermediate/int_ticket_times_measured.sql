@@ -1,0 +1,1 @@
+{{ measure(ref('int_ticket_times')) }}

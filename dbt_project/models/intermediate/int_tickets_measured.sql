@@ -1,0 +1,1 @@
+{{ measure(ref('int_tickets_by_person')) }}
