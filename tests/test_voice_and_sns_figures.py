@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -22,10 +23,26 @@ AS_OF = date(2025, 8, 20)
 FISCAL_YEAR_START = 4
 ZONE = timedelta(hours=9)  # Asia/Tokyo has no summer time
 GRAINS = ("day", "week", "month", "quarter", "year")
-PERSON_CUTS = (
-    "membership_tier prefecture acquisition_channel customer_segment gender age_band"
-    " industry company_size tenure_band"
-).split()
+PERSON_CUTS = [
+    "membership_tier",
+    "prefecture",
+    "acquisition_channel",
+    "customer_segment",
+    "gender",
+    "age_band",
+    "industry",
+    "company_size",
+    "tenure_band",
+]
+EVENT_TIMES = [
+    "sent_at",
+    "responded_at",
+    "posted_at",
+    "occurred_at",
+    "ordered_at",
+    "started_at",
+    "date",
+]
 Z = 1.959963984540054
 
 Row = dict[str, Any]
@@ -431,7 +448,7 @@ def finished(
     figure: Callable[[list[Row]], Figure],
     about: int | None,
 ) -> Iterator[Row]:
-    """The cells that are published: of small ones nothing, nor of one that would give a single one away."""
+    """The cells that are published; nothing of a small one, nor of what would give one away."""
     computed = {}
     for cell, things in cells.items():
         dimension = cell[0]
@@ -471,15 +488,7 @@ def calendar(feeds: dict[str, list[Row]]) -> Iterable[date]:
         day
         for rows in feeds.values()
         for row in rows
-        for name in (
-            "sent_at",
-            "responded_at",
-            "posted_at",
-            "occurred_at",
-            "ordered_at",
-            "date",
-            "started_at",
-        )
+        for name in EVENT_TIMES
         if row.get(name) is not None
         for day in [row[name] if name == "date" else day_of(row[name])]
     )
@@ -570,7 +579,7 @@ def vote_figures(votes: list[Row], persons: Persons, start: date) -> Iterator[tu
         last = last_of_each(all_votes)
         cells = {**cut(last, "store"), **cut_by_person(last, persons, start)}
         at_touchpoints = cut(last_of_each(all_votes, "touchpoint"), "touchpoint")
-        cells |= {k: v for k, v in at_touchpoints.items() if k[0] == "touchpoint"}
+        cells |= {cell: at for cell, at in at_touchpoints.items() if cell[0] == "touchpoint"}
         yield of_good, cells, lambda rows, good=good: percent(rows, lambda v: v["score"] >= good), 5
         yield of_mean, cells, lambda rows: mean([v["score"] for v in rows]), 5
 
@@ -803,7 +812,7 @@ def test_posts_keep_their_falls_and_their_ages(warehouse, feeds):
                 after[name] is not None and before[name] is not None and after[name] < before[name]
                 for name in [*FIGURES, "reach"]
             )
-            for before, after in zip(known, known[1:], strict=False)
+            for before, after in pairwise(known)
         )
         assert (post["fall_count"], post["reading_count"]) == (falls, len(known))
         assert post["posted_weekday"] == post["posted_date"].isoweekday()
