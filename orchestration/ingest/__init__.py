@@ -1,0 +1,1 @@
+"""From a delivered file to raw Parquet: unpacked, read as text, mapped, typed, written."""

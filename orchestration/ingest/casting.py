@@ -1,0 +1,401 @@
+"""Text becomes what the contract says, or a reason why it cannot: the rules, as SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from orchestration.contract import OTHER, Column, Feed, personal_columns
+from orchestration.ingest import duck, tokens
+
+RULES = "1"  # another number has every file read anew: for when a rule below changes
+# Surrounding space: ASCII, no-break, ideographic, and a byte order mark within a file.
+SPACE = " \t\r\n\u00a0\u3000\ufeff"
+MISSING = ("", "NULL", "nan")
+WIDE, NARROW = "０１２３４５６７８９．，－−＋／：￥＄　", "0123456789.,--+/:¥$ "
+MOMENT = (
+    r"^(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(?:[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
+    r"\s*(Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$"
+)
+NUMBER = r"[+-]?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)"
+FIXED_FROM, FIXED_TO = 1970, 2100
+EXCEL_EPOCH = "timestamp '1899-12-30'"
+
+MACROS = (
+    f"""clean(v) as case when trim(v, {duck.text(SPACE)}) in ({duck.texts(MISSING)}) then null
+        else trim(v, {duck.text(SPACE)}) end""",
+    f"narrow(v) as translate(clean(v), '{WIDE}', '{NARROW}')",
+    rf"""slow_integer(v) as case when regexp_full_match(narrow(v), '{NUMBER}(\.0*)?')
+        then try_cast(split_part(replace(narrow(v), ',', ''), '.', 1) as bigint) end""",
+    r"""slow_decimal(v) as case
+        when regexp_full_match(
+            narrow(v),
+            '([+-]?[¥$\\]?|[¥$\\][+-]?)(([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]*)?|\.[0-9]+)'
+        )
+        then try_cast(regexp_replace(narrow(v), '[¥$\\,+]', '', 'g') as decimal(18, 4)) end""",
+    """slow_boolean(v) as case
+        when lower(narrow(v)) in ('true', 't', 'yes', 'y', '1', 'はい') then true
+        when lower(narrow(v)) in ('false', 'f', 'no', 'n', '0', 'いいえ') then false end""",
+    # 2026年2月3日 10時20分, 2026/02/03 10:20 and 20260203T102000 in one spelling
+    r"""moment_text(v) as regexp_replace(
+        regexp_replace(
+            regexp_replace(
+                rtrim(translate(replace(replace(narrow(v), '日', ' '), '秒', ''),
+                    '年月/時分', '---::'), ': '),
+                '^(\d{4})(\d{2})(\d{2})($|[T ])', '\1-\2-\3\4'
+            ),
+            '([T ])(\d{2})(\d{2})(\d{2})', '\1\2:\3:\4'
+        ),
+        '\s+', ' ', 'g'
+    )""",
+    f"""moment_parts(v) as regexp_extract(
+        moment_text(v), '{MOMENT}', ['y', 'mo', 'd', 'h', 'mi', 's', 'f', 'o'])""",
+    """in_utc(local, zone) as timezone('UTC', timezone(zone, local))""",
+    """local_moment(p) as case when p.y > '0000' then try_cast(
+        p.y || '-' || p.mo || '-' || p.d || ' ' || coalesce(nullif(p.h, ''), '00')
+        || ':' || coalesce(nullif(p.mi, ''), '00') || ':' || coalesce(nullif(p.s, ''), '00')
+        || '.' || coalesce(nullif(p.f, ''), '0') as timestamp) end""",
+    """offset_minutes(o) as case when upper(o) in ('Z', 'UTC', 'GMT') then 0
+        else (case when o[1] = '-' then -1 else 1 end)
+            * (o[2:3]::int * 60 + coalesce(try_cast(right(o, 2) as int), 0)
+                * (case when length(o) > 3 then 1 else 0 end)) end""",
+    """slow_moment(v, zone, business_zone) as list_transform([moment_parts(v)], lambda p: case
+        when p.h = '' and p.o <> '' then null
+        when p.h = '' then in_utc(local_moment(p), business_zone)
+        when p.o = '' then in_utc(local_moment(p), zone)
+        when abs(offset_minutes(p.o)) <= 840
+            then local_moment(p) - to_minutes(offset_minutes(p.o)) end)[1]""",
+    """slow_date(v, business_zone) as list_transform([moment_parts(v)], lambda p: case
+        when p.o = '' then local_moment(p)::date
+        when p.h <> '' and abs(offset_minutes(p.o)) <= 840
+            then timezone(business_zone, timezone('UTC', local_moment(p)
+                - to_minutes(offset_minutes(p.o))))::date end)[1]""",
+    # Excel's days since 1899-12-30, as XLSX keeps a date
+    rf"""serial_moment(v) as case when regexp_full_match(clean(v), '\d{{1,7}}(\.\d+)?')
+        then {EXCEL_EPOCH} + to_milliseconds(round(clean(v)::double * 86400000)::bigint) end""",
+)  # fmt: skip
+
+
+class UnfitColumnsError(Exception):
+    """The file lacks required columns."""
+
+
+def install(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the functions that the casts use."""
+    for macro in MACROS:
+        connection.execute(f"create temp macro {macro}")
+
+
+@cache
+def fixed_offset(zone: str) -> timedelta | None:
+    """The zone's offset from UTC where it had only one since 1970."""
+    info = ZoneInfo(zone)
+    offsets = {
+        datetime(year, month, day, tzinfo=UTC).astimezone(info).utcoffset()
+        for year in range(FIXED_FROM, FIXED_TO)
+        for month in range(1, 13)
+        for day in (1, 16)
+    }
+    return offsets.pop() if len(offsets) == 1 else None
+
+
+@dataclass(frozen=True)
+class Cast:
+    """How the rows of one table of text become rows of a feed.
+
+    `texts` gives the SQL of each delivered column's text; what the feed has beyond is null.
+    An event later than `latest` (UTC) is bad. Times without an offset are in `zone`.
+    """
+
+    feed: Feed
+    texts: Mapping[str, str]
+    zone: str
+    business_zone: str
+    latest: datetime
+    unknown: Mapping[str, str] = field(default_factory=dict)  # name -> SQL of its text
+    has_serial_dates: bool = False
+
+    @property
+    def delivered(self) -> list[Column]:
+        return [column for column in self.feed.columns if column.name in self.texts]
+
+    def missing(self) -> list[str]:
+        """Required columns that the table lacks."""
+        return [c.name for c in self.feed.columns if c.required and c.name not in self.texts]
+
+    def stream(self, table: str, carried: Sequence[str] = ()) -> str:
+        """SQL: every row of `table` typed, with `_row`, `_newlines`, `_is_bad`, `_raw`.
+
+        `_raw` holds the row's texts where it is bad, or where an enum's value became `other`.
+        """
+        originals = [f"t_{c.name}" for c in self.delivered]
+        originals += [f"u_{i}" for i in range(len(self.unknown))]
+        kept = ", ".join(f"{o} := {o}" for o in (*originals, "_why", "_text"))
+        return f"""
+            with texts as (
+                select {self._texts(carried)}, _row, _newlines, _why, _text from ({table})
+            ),
+            typed as (select *, {self._typed()} from texts),
+            judged as (select *, {self._is_bad()} as _is_bad, {self._is_other()} as _is_other
+                from typed)
+            select {", ".join([*self._outputs(), *carried])}, {self._extra()} as extra_columns,
+                _row, _newlines, _is_bad, _why = '' as _is_blank,
+                case when _is_bad or _is_other then struct_pack({kept}) end as _raw
+            from judged
+        """
+
+    def verdicts(self, bad: str, carried: Sequence[str] = ()) -> str:
+        """SQL: the rows of `bad` (`_raw` and what they carry) with their `reasons`.
+
+        `reasons` is a list of {column, value, reason}: empty where the row is good after all,
+        because its parent in the table cancelled_parents(id) lets it be negative.
+        """
+        originals = [f"t_{c.name}" for c in self.delivered]
+        originals += [f"u_{i}" for i in range(len(self.unknown))]
+        unpacked = ", ".join(f"_raw.{o} as {o}" for o in (*originals, "_why", "_text"))
+        reasons = ", ".join(self._reasons())
+        return f"""
+            with texts as (select {unpacked}, _raw, {", ".join((*carried, "_row"))} from {bad}),
+            typed as (select *, {self._typed()} from texts),
+            judged as (select *, list_filter([{reasons}], lambda r: r.reason is not null)
+                as reasons from typed)
+            select {", ".join([*self._outputs(), *carried])}, {self._extra()} as extra_columns,
+                _row, reasons, coalesce(_text, to_json(_raw)::varchar) as _text
+            from judged
+        """
+
+    def others(self, bad: str) -> str:
+        """SQL: per enum column the values that became `other`, and how often."""
+        counts = [
+            f"""select {duck.text(c.name)} as column_name, _raw.t_{c.name} as value,
+                    count(*) as rows
+                from {bad} where {_became_other(c, f"_raw.t_{c.name}")} group by all"""
+            for c in self.delivered
+            if OTHER in c.enum
+        ]
+        return " union all ".join(counts) + " order by all" if counts else ""
+
+    # ---- the parts of the statement
+
+    def _texts(self, carried: Iterable[str]) -> str:
+        parts = [f"{self.texts[c.name]} as t_{c.name}" for c in self.delivered]
+        parts += [f"{sql} as u_{i}" for i, sql in enumerate(self.unknown.values())]
+        return ", ".join([*parts, *carried])
+
+    def _typed(self) -> str:
+        return ", ".join(
+            f"{self._cast(c) if c.name in self.texts else 'null'}::{c.duckdb_type} as {c.name}"
+            for c in self.feed.columns
+        )
+
+    def _outputs(self) -> list[str]:
+        return [
+            f"{tokens.token(c, c.name)} as {c.name}"
+            if c.is_token and c.name in self.texts
+            else c.name
+            for c in self.feed.columns
+        ]
+
+    def _extra(self) -> str:
+        if not self.unknown:
+            return "null::varchar"
+        held = [f"clean(u_{i})" for i in range(len(self.unknown))]
+        values = ", ".join(
+            f"{duck.text(label)}, "
+            + (f"hmac_token(folded({value}))" if label in personal_columns() else value)
+            for label, value in zip(self.unknown, held, strict=True)
+        )
+        any_held = " or ".join(f"{value} is not null" for value in held)
+        return f"case when {any_held} then json_object({values})::varchar end"
+
+    def _cast(self, column: Column) -> str:
+        text = f"t_{column.name}"
+        match column.type:
+            case "integer":
+                fast = f"try_cast({text} as bigint)"
+                return (
+                    f"case when {fast}::varchar = {text} then {fast} else slow_integer({text}) end"
+                )
+            case "decimal":
+                odd = " or ".join(f"contains({text}, '{sign}')" for sign in "eE_")
+                return f"""case when {odd} then null
+                    else coalesce(try_cast({text} as decimal(18, 4)), slow_decimal({text})) end"""
+            case "boolean":
+                return f"""case {text} when 'true' then true when 'false' then false
+                    else slow_boolean({text}) end"""
+            case "date":
+                return self._date(text)
+            case "timestamp":
+                return self._timestamp(text)
+            case _:
+                return _enum(column, text) if column.enum else _string(column, text)
+
+    def _date(self, text: str) -> str:
+        slow = f"slow_date({text}, {duck.text(self.business_zone)})"
+        if self.has_serial_dates:
+            slow = f"coalesce(serial_moment({text})::date, {slow})"
+        fast = f"try_cast({text} as date)"
+        return f"""case when strlen({text}) = 10 and {text} > '0001' and {text} < ':'
+            then coalesce({fast}, {slow}) else {slow} end"""
+
+    def _timestamp(self, text: str) -> str:
+        zone, business = self.zone, duck.text(self.business_zone)
+        slow = f"slow_moment({text}, {duck.text(zone)}, {business})"
+        if self.has_serial_dates:
+            slow = f"""coalesce(
+                case when contains({text}, '.')
+                    then in_utc(serial_moment({text}), {duck.text(zone)})
+                    else in_utc(serial_moment({text}), {business}) end,
+                {slow})"""
+        naive = _in_utc(f"try_cast({text} as timestamp)", zone)
+        whole = f"substr({text}, 17, 1) = ':' and {text} > '0001' and {text} < ':'"
+        return f"""case
+            when strlen({text}) = 19 and {whole} then coalesce({naive}, {slow})
+            when strlen({text}) = 20 and {whole} and suffix({text}, 'Z')
+                then coalesce(try_cast(left({text}, 19) as timestamp), {slow})
+            when strlen({text}) = 25 and {whole} and substr({text}, 20, 1) in ('+', '-')
+                then coalesce(try_cast({text} as timestamptz)::timestamp, {slow})
+            else {slow} end"""
+
+    # ---- what is bad
+
+    def _is_bad(self) -> str:
+        checks = ["_why <> ''"]
+        for column in self.feed.columns:
+            given = column.name in self.texts
+            if column.required:
+                checks.append(f"{column.name} is null and _why is null")
+            elif given and self._can_fail(column):
+                text = f"t_{column.name}"
+                checks.append(
+                    f"case when {column.name} is not null or {text} is null then false"
+                    f" else clean({text}) is not null end"
+                )
+            if given and column.min is not None:
+                checks.append(self._too_small(column, None))
+        checks += [f"not ({rule.holds})" for rule in self.feed.rows]
+        checks.append(self._lies_ahead())
+        return " or ".join(f"coalesce({check}, false)" for check in checks)
+
+    def _is_other(self) -> str:
+        checks = [
+            f"{c.name} = '{OTHER}' and {_became_other(c, f't_{c.name}')}"
+            for c in self.delivered
+            if OTHER in c.enum
+        ]
+        return " or ".join(f"coalesce({check}, false)" for check in checks) or "false"
+
+    def _can_fail(self, column: Column) -> bool:
+        if column.type in ("string", "text"):
+            return column.is_id or (bool(column.enum) and OTHER not in column.enum)
+        return True
+
+    def _too_small(self, column: Column, cancelled_parents: str | None) -> str:
+        small = f"{column.name} < {column.min}"
+        if self.feed.negative_where:
+            small += f" and not coalesce({self.feed.negative_where}, false)"
+        if self.feed.negative_where_parent and cancelled_parents:
+            small += f" and {self.feed.parent} not in (select id from {cancelled_parents})"
+        return small
+
+    def _lies_ahead(self) -> str:
+        event = self.feed.event_at
+        if not event or self.feed.may_lie_ahead or event not in self.texts:
+            return "false"
+        limit: object = self.latest
+        if self.feed.column(event).type == "date":
+            zone = ZoneInfo(self.business_zone)
+            limit = self.latest.replace(tzinfo=UTC).astimezone(zone).date()
+            return f"{event} > date '{limit}'"
+        return f"{event} > timestamp '{limit}'"
+
+    def _reasons(self) -> list[str]:
+        parts = [_reason("null", "null", "_why <> ''", "_why", literal=False)]
+        for column in self.feed.columns:
+            name, text = column.name, f"t_{column.name}"
+            whole = "_why is null and "
+            if column.name in self.texts:
+                if self._can_fail(column) or column.enum:
+                    unfit = f"{whole}{name} is null and clean({text}) is not null"
+                    parts.append(_reason(name, text, unfit, _unfit(column)))
+                if column.required:
+                    parts.append(_reason(name, text, f"{whole}clean({text}) is null", "missing"))
+                if column.min is not None:
+                    small = self._too_small(column, "cancelled_parents")
+                    parts.append(_reason(name, text, f"{whole}{small}", "negative"))
+        for rule in self.feed.rows:
+            text = f"t_{rule.column}" if rule.column in self.texts else "null"
+            parts.append(
+                _reason(rule.column, text, f"_why is null and not ({rule.holds})", rule.reason)
+            )
+        if self.feed.event_at in self.texts:
+            event = self.feed.event_at
+            late = f"_why is null and {self._lies_ahead()}"
+            parts.append(_reason(event, f"t_{event}", late, "later than its delivery + 1 day"))
+        return parts
+
+
+def _reason(column: str, value: str, when: str, reason: str, *, literal: bool = True) -> str:
+    label = "null::varchar" if column == "null" else duck.text(column)
+    reason = duck.text(reason) if literal else reason
+    return f"""{{'column': {label}, 'value': {value}::varchar,
+        'reason': case when {when} then {reason} end}}"""
+
+
+def _unfit(column: Column) -> str:
+    if column.enum:
+        return f"not one of {', '.join(column.enum)}"
+    return {
+        "integer": "not a whole number",
+        "decimal": "not a number",
+        "boolean": "neither yes nor no",
+        "date": "not a date",
+        "timestamp": "not a date and time",
+    }.get(column.type, "an id in scientific notation has lost its digits")
+
+
+def _became_other(column: Column, text: str) -> str:
+    return f"lower(narrow({text})) not in ({duck.texts(column.enum)})"
+
+
+def _enum(column: Column, text: str) -> str:
+    fallback = f"when e is not null then '{OTHER}'" if OTHER in column.enum else ""
+    allowed = duck.texts(column.enum)
+    return f"""case when {text} in ({allowed}) then {text}
+        else list_transform([lower(narrow({text}))],
+            lambda e: case when e in ({allowed}) then e {fallback} end)[1] end"""
+
+
+def _string(column: Column, text: str) -> str:
+    """The trimmed text; what begins and ends with visible ASCII is taken as it is."""
+    tidy = [f"{text} >= '!'", f"{text} < '~'", f"{text} not in ({duck.texts(MISSING)})"]
+    tidy += [f"not suffix({text}, {duck.text(sign)})" for sign in SPACE if sign not in "\r\ufeff"]
+    slow = f"clean({text})"
+    if column.is_id:
+        tidy += [f"not contains({text}, '{sign}')" for sign in "+."]
+        tidy.append(f"strlen({text}) = length({text})")
+        slow = rf"""case when regexp_full_match(clean({text}),
+                '[+-]?(\d+(\.\d+)?[eE]\+\d+|\d+\.\d+[eE]\d+)') then null
+            else translate(clean({text}), '{WIDE[:10]}', '{NARROW[:10]}') end"""
+    result = f"case when {' and '.join(tidy)} then {text} else {slow} end"
+    return f"lower({result})" if column.lower else result
+
+
+def _in_utc(local: str, zone: str) -> str:
+    offset = fixed_offset(zone)
+    if offset is None:
+        return f"in_utc({local}, {duck.text(zone)})"
+    micros = round(offset.total_seconds() * 1_000_000)
+    fixed = f"make_timestamp(epoch_us({local}) - {micros})" if micros else local
+    return f"""case when {local} >= timestamp '{FIXED_FROM}-01-02' then {fixed}
+        else in_utc({local}, {duck.text(zone)}) end"""
+
+
+def fingerprint(parts: Sequence[str]) -> str:
+    """A hash of the rules, as this release has them, and of `parts`."""
+    return sha256("\n".join([RULES, *parts]).encode()).hexdigest()

@@ -1,0 +1,348 @@
+"""Mappings: how a system's own exports become feeds, one YAML file per system, read and checked."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from orchestration.company import ConfigError, TimeZone, unknown
+from orchestration.contract import Feed, feeds_by_name
+from orchestration.ingest.expressions import ExpressionError, check_expression, tables_of
+from orchestration.ingest.reading import Layout
+
+KINDS = ("column", "sql", "constant", "hash")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _as_text(value: Any) -> Any:
+    """YAML reads 1 as a number and yes as a boolean; in a mapping they are texts of the file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[list[Text], BeforeValidator(_listed)]
+
+
+class Part(BaseModel):
+    """A part of a mapping; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FillDown(Part):
+    """Columns whose blank cells take the value above them."""
+
+    columns: Texts = Field(description="The columns to fill.")
+    within: Texts = Field([], description="Only from rows that have the same values in these.")
+
+
+class Files(Part):
+    """One kind of file that a system exports, and how to read it."""
+
+    match: Texts = Field(description="Patterns of its path below landing/<system>/.")
+    format: Literal["csv", "tsv", "jsonl", "parquet", "xlsx"] | None = Field(
+        None, description="Where the name does not say it."
+    )
+    encoding: Literal["utf-8", "utf-16", "cp932"] | None = Field(
+        None, description="UTF-8 unless said; CP932 is never guessed."
+    )
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="Comma, for .tsv a tab."
+    )
+    quote: str = Field('"', max_length=1, description="Empty: quotes mean nothing.")
+    header_row: int = Field(1, ge=0, description="Row that holds the names; 0: none does.")
+    skip_below_header: int = Field(0, ge=0, description="Rows below it that are no data.")
+    columns: Texts = Field([], description="Names of the columns, in place of the header's.")
+    sheet: str | None = Field(None, description="Sheet of a workbook; else the first.")
+    rename: dict[str, str] = Field({}, description="File's name of a column: name to use below.")
+    fill_down: FillDown | None = None
+    where: str | None = Field(None, description="SQL: the rows to keep.")
+
+    @model_validator(mode="after")
+    def _has_names(self) -> "Files":
+        if self.header_row == 0 and not self.columns:
+            raise ValueError("`header_row: 0` needs `columns`, the names of the columns")
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(
+            self.encoding,
+            self.delimiter,
+            self.quote,
+            self.header_row,
+            self.skip_below_header,
+            tuple(self.columns),
+            self.sheet,
+        )
+
+    def matches(self, path: str) -> bool:
+        """Whether a path below landing/<system>/ is one of these files."""
+        return any(PurePosixPath(path).match(pattern) for pattern in self.match)
+
+
+def _as_source(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"source": value}
+    if isinstance(value, bool | int | float):
+        return {"constant": value}
+    return value
+
+
+class Source(Part):
+    """Where the value of a feed's column comes from, and what is done with it."""
+
+    source: str | None = Field(None, description="A column of the file, else an SQL expression.")
+    column: str | None = Field(None, description="A column of the file.")
+    sql: str | None = Field(None, description="An SQL expression.")
+    constant: Text | None = Field(None, description="The same value in every row.")
+    hash: Texts | None = Field(None, description="A key made up of these columns or expressions.")
+    values: dict[Text, Text | None] = Field({}, description="Value in the file: value in the feed.")
+    otherwise: Text | None = Field(None, description="For what `values` lacks; else kept.")
+    ignore: Texts = Field([], description="Rows with these values are left out, and counted.")
+    dates: Texts = Field(
+        [], description="Formats (strptime) of its dates and times, tried in turn."
+    )
+    time_zone: TimeZone | None = Field(None, description="Zone of its times without an offset.")
+    without_tax: float | str | None = Field(
+        None, description="Tax to take out, in percent: a number, a column or an expression."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Source":
+        given = [kind for kind in ("source", *KINDS) if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(KINDS)}")
+        return self
+
+
+Sourced = Annotated[Source, BeforeValidator(_as_source)]
+
+
+def _as_question(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"code": value}
+
+
+class Question(Part):
+    """A column that becomes rows."""
+
+    code: Text = Field(description="What the rows carry in place of the column's name.")
+    ignore: Texts = Field([], description="Values that are no answer: left out, and counted.")
+
+
+class Unpivot(Part):
+    """Columns that become rows: one row per column and filled cell."""
+
+    columns: dict[str, Annotated[Question, BeforeValidator(_as_question)]]
+    name: str = Field("question", description="Name by which expressions call the code.")
+    value: str = Field("answer", description="Name by which expressions call the cell.")
+
+
+class FeedMap(Part):
+    """One feed, or a part of one, made of a file or a step."""
+
+    from_: str = Field(alias="from", description="Which of `files` or `steps`.")
+    where: str | None = Field(None, description="SQL: the rows to keep.")
+    unpivot: Unpivot | None = None
+    group_by: Texts = Field([], description="One row per value of these; the rest aggregates.")
+    distinct: bool = Field(False, description="Equal rows once.")
+    columns: dict[str, Sourced]
+
+
+class Mapping(Part):
+    """A whole mapping file."""
+
+    description: str = ""
+    time_zone: TimeZone | None = Field(None, description="Zone of times without an offset.")
+    dates: Texts = Field([], description="Formats (strptime) of dates and times, tried in turn.")
+    together: bool = Field(
+        False, description="The files of one folder are one delivery, read together."
+    )
+    files: dict[str, Files] = Field(min_length=1)
+    steps: dict[str, str] = Field({}, description="Name: SELECT over files and earlier steps.")
+    feeds: dict[str, Annotated[list[FeedMap], BeforeValidator(_listed)]] = Field(min_length=1)
+
+    def entry_of(self, path: str) -> str | None:
+        """Which of `files` a path below landing/<system>/ is."""
+        return next((name for name, files in self.files.items() if files.matches(path)), None)
+
+    @cached_property
+    def inputs(self) -> dict[str, frozenset[str]]:
+        """Per name of a file, a step or a feed: the files that it reads in the end."""
+        read = {name: frozenset([name]) for name in self.files}
+        for name, sql in self.steps.items():
+            read[name] = frozenset().union(*(read[table] for table in tables_of(sql)))
+        for name, parts in self.feeds.items():
+            read[f"feed {name}"] = frozenset().union(*(read[part.from_] for part in parts))
+        return read
+
+    def feeds_of(self, entries: frozenset[str]) -> list[str]:
+        """The feeds that files of these kinds yield."""
+        return [name for name in self.feeds if self.inputs[f"feed {name}"] & entries]
+
+    @property
+    def fingerprint(self) -> str:
+        return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read a mapping, or raise ConfigError naming file, line, key and what to do."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(path, node)) if node else {}
+        content = yaml.safe_load(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path} line {mark.line + 1} column {mark.column + 1}" if mark else str(path)
+        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}") from None
+    try:
+        mapping = Mapping.model_validate(content or {})
+    except ValidationError as error:
+        problems = [(_plain(p["loc"], lines), _message(p)) for p in error.errors()]
+    else:
+        problems = list(_misfits(mapping))
+    if problems:
+        told = dict(reversed(problems))
+        raise ConfigError(
+            "\n".join(f"{path}{_line(lines, where)}: {told[where]}" for where in reversed(told))
+        )
+    return mapping
+
+
+Where = tuple[str | int, ...]
+
+
+def _lines(path: Path, node: yaml.Node, above: Where = ()) -> Iterator[tuple[Where, int]]:
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*above, index), item.start_mark.line + 1
+            yield from _lines(path, item, (*above, index))
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ConfigError(f"{path} line {line}: `{key.value}` stands there twice")
+            seen.add(key.value)
+            yield (*above, key.value), line
+            yield from _lines(path, value, (*above, key.value))
+
+
+def _plain(where: Where, lines: dict[Where, int]) -> Where:
+    """A place as it stands in the file: without the index of a list that is none there."""
+    place: Where = ()
+    for part in where:
+        if (*place, part) in lines or not isinstance(part, int):
+            place = (*place, part)
+    return place
+
+
+def _line(lines: dict[Where, int], where: Where) -> str:
+    for depth in range(len(where), 0, -1):
+        if where[:depth] in lines:
+            return f" line {lines[where[:depth]]}"
+    return ""
+
+
+def _message(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return unknown("key", str(problem["loc"][-1]), _known_keys(problem["loc"]))
+    if problem["type"] == "missing":
+        return f"`{key}` is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"`{key}`: {message[:1].lower() + message[1:]}"
+
+
+def _known_keys(where: Where) -> list[str]:
+    """The keys of the part in which an unknown one was found."""
+    part: type[Part] = Mapping
+    if where[0] == "files" and len(where) > 2:
+        part = FillDown if "fill_down" in where[2:-1] else Files
+    elif where[0] == "feeds" and len(where) > 3:
+        inner = where[3:-1]
+        part = FeedMap
+        if inner[:1] == ("unpivot",):
+            part = Question if "columns" in inner else Unpivot
+        elif inner[:1] == ("columns",):
+            part = Source
+    return [field.alias or name for name, field in part.model_fields.items() if name != "source"]
+
+
+def _misfits(mapping: Mapping) -> Iterator[tuple[Where, str]]:
+    """What the schema cannot see: names that lead nowhere, and SQL that is none or too much."""
+    known = list(mapping.files)
+    for name, files in mapping.files.items():
+        if not name.isidentifier():
+            yield ("files", name), f"`{name}`: use letters, digits and _"
+        yield from _bad_sql(("files", name, "where"), [files.where])
+    for name, sql in mapping.steps.items():
+        where = ("steps", name)
+        if name in known or not name.isidentifier():
+            yield where, f"`{name}`: a step needs a name of its own, of letters, digits and _"
+        try:
+            strange = sorted(tables_of(sql) - set(known))
+        except ExpressionError as error:
+            yield where, str(error)
+            return
+        if strange:
+            yield where, unknown("table", strange[0], known)
+            return
+        known.append(name)
+    yield from _misfit_feeds(mapping, known)
+
+
+def _misfit_feeds(mapping: Mapping, known: Sequence[str]) -> Iterator[tuple[Where, str]]:
+    contract = feeds_by_name()
+    for name, parts in mapping.feeds.items():
+        if name not in contract:
+            yield ("feeds", name), unknown("feed", name, list(contract))
+            continue
+        for index, part in enumerate(parts):
+            here: Where = ("feeds", name, index)
+            if part.from_ not in known:
+                yield (*here, "from"), unknown("table", part.from_, list(known))
+                return
+            yield from _misfit_columns(here, part, contract[name])
+        inputs = mapping.inputs[f"feed {name}"]
+        if len(inputs) > 1 and not mapping.together:
+            files = ", ".join(sorted(inputs))
+            yield ("feeds", name), f"reads {files}: files that are joined need `together: true`"
+
+
+def _misfit_columns(here: Where, part: FeedMap, feed: Feed) -> Iterator[tuple[Where, str]]:
+    names = [column.name for column in feed.columns]
+    for column in part.columns:
+        if column not in names:
+            yield (*here, "columns", column), unknown(f"column of {feed.name}", column, names)
+    lacking = [c.name for c in feed.columns if c.required and c.name not in part.columns]
+    if lacking:
+        yield (*here, "columns"), f"{feed.name} needs {', '.join(lacking)}"
+    yield from _bad_sql((*here, "where"), [part.where])
+    yield from _bad_sql((*here, "group_by"), part.group_by)
+    for column, source in part.columns.items():
+        tax = source.without_tax if isinstance(source.without_tax, str) else None
+        where = (*here, "columns", column)
+        yield from _bad_sql(where, [source.sql, tax])
+
+
+def _bad_sql(where: Where, expressions: Sequence[str | None]) -> Iterator[tuple[Where, str]]:
+    for expression in expressions:
+        try:
+            if expression is not None:
+                check_expression(expression)
+        except ExpressionError as error:
+            yield where, str(error)

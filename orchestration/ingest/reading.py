@@ -1,0 +1,312 @@
+"""Delivered files as tables of text, read by DuckDB, in which every row keeps its place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from orchestration.ingest import duck
+from orchestration.ingest.records import (
+    MAX_LINE,
+    REPEATED_HEADER,
+    BadLine,
+    Dialect,
+    read_header,
+    rewrite,
+)
+from orchestration.ingest.unpacking import (
+    Form,
+    RejectedError,
+    Scan,
+    free_of_old_newlines,
+    scan,
+    unpack,
+)
+
+JSON_LINES = Dialect("\x1f", "")  # a sign that stands in no valid line of JSON
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file lays out its rows, where that is not the usual way."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str = '"'
+    header_row: int = 1  # 0: the file has none, and `columns` names what it holds
+    skip_below_header: int = 0
+    columns: tuple[str, ...] = ()
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as rows of text.
+
+    `sql` yields c0 … cN, one per name in `columns`, and `_row` (the row's place in the file, null
+    where it follows from counting), `_newlines` (line breaks within its values), `_why` (null; a
+    reason for which it is no row; or '' for a blank line) and `_text` (the line that is no row).
+    """
+
+    columns: tuple[str, ...]
+    sql: str
+    first_row: int = 1
+    lines: int | None = None  # that counting must arrive at
+    bad: tuple[BadLine, ...] = ()
+    has_serial_dates: bool = False
+    repair: Callable[[], "Table"] | None = None
+
+    def check_count(self, lines: int) -> None:
+        """Raise MiscountError where rows and lines do not add up."""
+        if self.lines is not None and lines != self.lines:
+            raise MiscountError(f"{lines} lines in rows, {self.lines} in the file")
+
+
+class MiscountError(Exception):
+    """Blank lines, or more of a kind, make the rows' places differ from what counting gives."""
+
+
+def read_table(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    form: Form,
+    folder: Path,
+    layout: Layout | None = None,
+) -> Table:
+    """The table that a file holds. Writes what it must unpack or decode to `folder`.
+
+    Raises RejectedError where the file cannot be read at all.
+    """
+    layout = layout or Layout()
+    plain = unpack(path, form, layout.encoding, folder)
+    if plain == path:
+        plain = folder / "delivered"
+        plain.unlink(missing_ok=True)
+        plain.symlink_to(path.resolve())
+    if form.format == "parquet":
+        return _parquet(connection, plain)
+    if form.format == "xlsx":
+        return _xlsx(connection, plain, layout)
+    plain = free_of_old_newlines(plain, folder)
+    if form.format == "jsonl":
+        return _json_lines(connection, plain, folder)
+    return _delimited(plain, form, folder, layout)
+
+
+def unique_names(header: Sequence[str | None]) -> tuple[str, ...]:
+    """Column names as mappings address them: a second 送料 is 送料_2, one without is column_<n>."""
+    seen: dict[str, int] = {}
+    names = []
+    for position, cell in enumerate(header, start=1):
+        label = (cell or "").strip() or f"column_{position}"
+        seen[label] = seen.get(label, 0) + 1
+        names.append(label if seen[label] == 1 else f"{label}_{seen[label]}")
+    return tuple(names)
+
+
+# ---- CSV and TSV
+
+
+def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
+    dialect = Dialect(layout.delimiter or ("\t" if form.format == "tsv" else ","), layout.quote)
+    records, lines, is_plain = 0, 0, True
+    header: Sequence[str] = layout.columns
+    if layout.header_row:
+        header, records, lines, is_plain = read_header(
+            path, dialect, layout.header_row, layout.skip_below_header
+        )
+    names = unique_names(layout.columns or header)
+    if layout.columns and len(layout.columns) != len(header):
+        raise RejectedError(
+            f"has {len(header)} columns where the mapping names {len(layout.columns)}"
+        )
+    seen = scan(path)
+
+    def repaired() -> Table:
+        copy = folder / "rewritten.csv"
+        bad = rewrite(path, dialect, lines, header, copy)
+        return _rewritten(copy, names, tuple(bad))
+
+    if seen.has_nul or not is_plain:
+        return repaired()
+    return _clean(path, dialect, names, tuple(header), records, lines, seen, repaired)
+
+
+def _clean(
+    path: Path,
+    dialect: Dialect,
+    names: tuple[str, ...],
+    header: tuple[str, ...],
+    records: int,
+    lines: int,
+    seen: Scan,
+    repair: Callable[[], Table],
+) -> Table:
+    columns = [f"c{i}" for i in range(len(names))]
+    newlines = "0"
+    if dialect.quote and seen.has_quotes:
+        spans = " or ".join(f"contains({c}, chr(10))" for c in columns)
+        breaks = " + ".join(
+            f"coalesce(length({c}) - length(replace({c}, chr(10), '')), 0)" for c in columns
+        )
+        newlines = f"case when {spans} then {breaks} else 0 end"
+    repeats = " and ".join(
+        f"{c} = {duck.text(cell)}" for c, cell in zip(columns, header, strict=True) if cell
+    )
+    why = f"case when {repeats} then {duck.text(REPEATED_HEADER)} end" if repeats else "null"
+    if len(names) == 1:
+        why = f"case when c0 is null then '' else {why} end"
+    sql = f"""
+        select {", ".join(columns)}, null::bigint as _row, {newlines} as _newlines,
+            {why} as _why, null::varchar as _text
+        from {_read_csv(path, columns, dialect, skip=records)}
+    """
+    count = seen.lines - lines if len(names) > 1 else None
+    return Table(names, sql, lines + 1, count, repair=repair)
+
+
+def _rewritten(path: Path, names: tuple[str, ...], bad: tuple[BadLine, ...]) -> Table:
+    columns = [f"c{i}" for i in range(len(names))]
+    sql = f"""
+        select {", ".join(columns)}, line::bigint as _row, 0 as _newlines,
+            null::varchar as _why, null::varchar as _text
+        from {_read_csv(path, ["line", *columns], Dialect(), skip=0)}
+    """
+    return Table(names, sql, bad=bad)
+
+
+def _read_csv(path: Path, columns: Sequence[str], dialect: Dialect, skip: int) -> str:
+    types = ", ".join(f"'{c}': 'VARCHAR'" for c in columns)
+    return f"""read_csv(
+            {duck.path(path)}, auto_detect = false, header = false, skip = {skip},
+            delim = {duck.text(dialect.delimiter)}, quote = {duck.text(dialect.quote)},
+            escape = {duck.text(dialect.quote)}, strict_mode = true, compression = 'none',
+            max_line_size = {MAX_LINE}, columns = {{{types}}}
+        )"""
+
+
+# ---- JSON lines
+
+
+def _json_lines(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Table:
+    seen = scan(path)
+
+    def repaired() -> Table:
+        copy = folder / "rewritten.csv"
+        bad = rewrite(path, JSON_LINES, 0, ["line"], copy)
+        return _json(connection, _rewritten(copy, ("line",), tuple(bad)))
+
+    if seen.has_nul:
+        return repaired()
+    lines = f"""
+        select c0, null::bigint as _row, 0 as _newlines, null::varchar as _why
+        from {_read_csv(path, ["c0"], JSON_LINES, skip=0)}
+    """
+    table = Table(("line",), lines, repair=repaired)
+    try:
+        return _json(connection, table)
+    except duckdb.InvalidInputException:
+        return repaired()
+
+
+def _json(connection: duckdb.DuckDBPyConnection, lines: Table) -> Table:
+    """The table of a file's lines, each an object, as the table of their keys."""
+    is_object = "json_valid(c0) and json_type(c0) = 'OBJECT'"
+    keys = [
+        key
+        for (key,) in connection.execute(f"""
+            select distinct unnest(json_keys(case when {is_object} then c0 end)) as key
+            from ({lines.sql}) order by key
+        """).fetchall()
+    ]
+    pointers = duck.texts(["/" + key.replace("~", "~0").replace("/", "~1") for key in keys])
+    columns = "".join(f"held[{i + 1}] as c{i}, " for i in range(len(keys)))
+    sql = f"""
+        select {columns} _row, _newlines, _why, case when _why <> '' then c0 end as _text
+        from (
+            select c0, _row, _newlines,
+                case when trim(coalesce(c0, '')) = '' then ''
+                    when not json_valid(c0) then 'not valid JSON'
+                    when json_type(c0) <> 'OBJECT' then 'not a JSON object' end as _why,
+                case when {is_object}
+                    then json_extract_string(c0, [{pointers}]::varchar[]) end as held
+            from ({lines.sql})
+        )
+    """
+    return replace(lines, columns=tuple(keys), sql=sql)
+
+
+# ---- Parquet and XLSX
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> Table:
+    read = f"read_parquet({duck.path(path)}, file_row_number = true, hive_partitioning = false)"
+    try:
+        described = connection.execute(f"describe select * from {read}").fetchall()
+    except duckdb.Error as error:
+        raise RejectedError(f"not readable as Parquet: {first_line(error)}") from None
+    held = [(label, kind) for label, kind, *_ in described if label != "file_row_number"]
+    columns = "".join(
+        f"{as_text(duck.name(label), kind)} as c{i}, " for i, (label, kind) in enumerate(held)
+    )
+    sql = f"""
+        select {columns} file_row_number + 1 as _row, 0 as _newlines,
+            null::varchar as _why, null::varchar as _text
+        from {read}
+    """
+    return Table(tuple(label for label, _ in held), sql)
+
+
+def as_text(value: str, kind: str) -> str:
+    """A typed value as the text that a CSV would hold."""
+    if kind in ("FLOAT", "DOUBLE"):
+        return f"""case
+            when not isfinite({value}) then 'NaN'
+            when {value} = trunc({value}) and abs({value}) < 9007199254740992
+                then {value}::bigint::varchar
+            when contains({value}::varchar, 'e') and abs({value}) < 1
+                then {value}::decimal(38, 12)::varchar
+            else {value}::varchar end"""
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"{value}::timestamp::varchar || 'Z'"
+    if kind == "BLOB":
+        return f"try(decode({value}))"
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        return f"to_json({value})::varchar"
+    return f"{value}::varchar"
+
+
+def _xlsx(connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout) -> Table:
+    duck.load_excel(connection)
+    sheet = f", sheet = {duck.text(layout.sheet)}" if layout.sheet else ""
+    read = (
+        f"read_xlsx({duck.path(path)}, all_varchar = true, header = false,"
+        f" stop_at_empty = false{sheet})"
+    )
+    try:
+        cells = [label for label, *_ in connection.execute(f"describe from {read}").fetchall()]
+        top = connection.execute(f"from {read} limit {layout.header_row}").fetchall()
+    except duckdb.Error as error:
+        raise RejectedError(f"not readable as XLSX: {first_line(error)}") from None
+    if len(top) < layout.header_row:
+        raise RejectedError(f"has {len(top)} rows, so no header in row {layout.header_row}")
+    header = layout.columns or (top[-1] if top else cells)
+    above = layout.header_row + (layout.skip_below_header if layout.header_row else 0)
+    # Excel keeps every number as a float: 17850 comes out as 17850.0
+    columns = "".join(
+        rf"regexp_replace({duck.name(cell)}, '^(-?\d+)\.0$', '\1') as c{i}, "
+        for i, cell in enumerate(cells)
+    )
+    is_blank = " and ".join(f"{duck.name(cell)} is null" for cell in cells)
+    sql = f"""
+        select {columns} _row, 0 as _newlines,
+            case when {is_blank} then '' end as _why, null::varchar as _text
+        from (select *, row_number() over () as _row from {read})
+        where _row > {above}
+    """
+    return Table(unique_names(header), sql, has_serial_dates=True)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

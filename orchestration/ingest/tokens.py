@@ -1,0 +1,119 @@
+"""Tokens in place of personal data: HMAC-SHA256 of the normalised value under the company's key."""
+
+import os
+import secrets
+import unicodedata
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.contract import Column
+from orchestration.settings import token_key
+
+KEY_FILE = "token.key"
+KEY_BYTES = 32
+BLOCK = 64  # of SHA-256, in bytes
+INNER, OUTER = 0x36, 0x5C  # RFC 2104
+
+
+class TokenKeyError(Exception):
+    """The key is missing or unfit; the message says which file or variable."""
+
+
+def read_key(folder: Path) -> bytes:
+    """The company's key: KIZUNA_TOKEN_KEY, else the file in `folder`, made on first use."""
+    given = token_key()
+    if given is not None:
+        return _checked(given, "KIZUNA_TOKEN_KEY")
+    path = folder / KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside = path.with_suffix(".tmp")
+        aside.unlink(missing_ok=True)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    return _checked(path.read_text(encoding="utf-8"), str(path))
+
+
+def _checked(key: str, where: str) -> bytes:
+    key = key.strip()
+    if len(key) < KEY_BYTES:
+        raise TokenKeyError(f"{where}: a key of {KEY_BYTES} or more characters is needed")
+    return key.encode()
+
+
+def install(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Give a connection the functions that make tokens. The key stands in no SQL text."""
+    block = (sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
+    for variable, pad in (("token_inner", INNER), ("token_outer", OUTER)):
+        connection.execute(f"set variable {variable} = ?", [bytes(byte ^ pad for byte in block)])
+    connection.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
+    for macro in MACROS:
+        connection.execute(f"create temp macro {macro}")
+
+
+def _nfkc(values: pa.Array) -> pa.Array:
+    return pa.array(
+        [v if v is None else unicodedata.normalize("NFKC", v) for v in values.to_pylist()],
+        pa.string(),
+    )
+
+
+MACROS = (
+    # Only what is not ASCII can change; Python sees no more than that.
+    r"""folded(v) as trim(case when regexp_full_match(v, '[\x00-\x7F]*') then v else nfkc(v) end)""",
+    """hmac_token(v) as sha256(
+        getvariable('token_outer')::blob
+        || unhex(sha256(getvariable('token_inner')::blob || encode(v)))
+    )""",
+    """mail_form(v) as lower(folded(v))""",
+    r"""handle_form(v) as ltrim(lower(folded(v)), '@')""",
+    # 090-1234-5678, +81 90 1234 5678 and 0081-90-1234-5678 are one number.
+    r"""phone_form(v) as case
+        when regexp_full_match(folded(v), '\s*(\+|00).*')
+            then '+' || regexp_replace(
+                ltrim(regexp_replace(replace(folded(v), '(0)', ''), '\D', '', 'g'), '0'),
+                '^810', '81'
+            )
+        when regexp_full_match(regexp_replace(folded(v), '\D', '', 'g'), '0\d+')
+            then '+81' || ltrim(regexp_replace(folded(v), '\D', '', 'g'), '0')
+        else coalesce(nullif(regexp_replace(folded(v), '\D', '', 'g'), ''), folded(v)) end""",
+    r"""address_form(v) as case
+        when contains(folded(v), '@') then mail_form(v)
+        when regexp_full_match(folded(v), '\+?[\d\s().-]{9,}') then phone_form(v)
+        else folded(v) end""",
+    r"""postal_form(v) as coalesce(nullif(regexp_replace(upper(folded(v)), '[^0-9A-Z]', '', 'g'),
+        ''), folded(v))""",
+)  # fmt: skip
+FORMS = {
+    "email": "mail_form(v)",
+    "requester_email": "mail_form(v)",
+    "phone": "phone_form(v)",
+    "recipient": "address_form(v)",
+    "author_handle": "handle_form(v)",
+    "postal_code": "postal_form(v)",
+    "identity_value": """case identity_type
+        when 'email' then mail_form(v)
+        when 'phone' then phone_form(v)
+        when 'sns_handle' then handle_form(v)
+        else folded(v) end""",
+}
+
+
+def normalised(column: str, value: str) -> str:
+    """SQL for the form of a value in which equal persons are equal."""
+    return FORMS.get(column, "folded(v)").replace("(v)", f"({value})")
+
+
+def token(column: Column, value: str) -> str:
+    """SQL for what raw holds of a pii column: a token, or the value where it names no person."""
+    hidden = f"hmac_token({normalised(column.name, value)})"
+    if column.plain_where:
+        hidden = f"case when {column.plain_where} then {value} else {hidden} end"
+    return f"case when {value} is not null then {hidden} end"

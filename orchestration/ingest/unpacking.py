@@ -1,0 +1,229 @@
+"""A delivered file made readable: recognised by name, hashed, unpacked and decoded to UTF-8."""
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import zstandard
+
+CHUNK = 1 << 20
+NEWLINE = "\n"
+TEXT_FORMATS = ("csv", "tsv", "jsonl")
+FORMATS = (*TEXT_FORMATS, "parquet", "xlsx")
+COMPRESSIONS = ("gz", "zst")
+ARCHIVES = (
+    "zip", "tar", "tgz", "tbz", "tbz2", "txz", "7z", "rar", "bz2", "xz", "lz4", "lzma", "z", "cab",
+)  # fmt: skip
+ENCODINGS = ("utf-8", "utf-16", "cp932")
+# Text of an export rarely packs to less than a fiftieth; a bomb packs to a thousandth.
+MAX_UNPACKING = 200
+UNPACKED_WITHOUT_ASKING = 64 << 20
+ZSTD_CHUNK = 1 << 12  # a bomb of this size unpacks to little over 100 MB
+# What Python's cp932 makes of bytes that mean nothing in it.
+NOT_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+class RejectedError(Exception):
+    """A delivered file that cannot be read; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file is packed, as its name says."""
+
+    format: str
+    compression: str | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a glance over the bytes of a text file tells."""
+
+    lines: int  # blank ones at the end do not count
+    has_quotes: bool
+    has_nul: bool
+
+
+def form_of(name: str, declared: str | None = None) -> Form:
+    """The form of a file by its name; `declared` is a format that a mapping gives it."""
+    parts = name.lower().split(".")
+    ending = parts[-1] if len(parts) > 1 else ""
+    compression = ending if ending in COMPRESSIONS else None
+    if compression:
+        ending = parts[-2] if len(parts) > 2 else ""
+    if ending in ARCHIVES:
+        raise RejectedError(
+            f"an archive (.{ending}): unpack it and deliver the files in it,"
+            " each plain, .gz or .zst"
+        )
+    if declared:
+        return Form(declared, compression)
+    if ending not in FORMATS:
+        raise RejectedError(
+            f"unknown file type .{ending}" if ending else "a file without a type in its name"
+        )
+    return Form(ending, compression)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        hashed = sha256()
+        while chunk := file.read(CHUNK):
+            hashed.update(chunk)
+    return hashed.hexdigest()
+
+
+def unpack(path: Path, form: Form, encoding: str | None, folder: Path) -> Path:
+    """The file's plain content, in UTF-8 where it is text: itself, or a copy in `folder`.
+
+    Raises RejectedError naming the byte (and line) where the file is broken.
+    """
+    if path.stat().st_size == 0:
+        raise RejectedError("the file is empty (0 bytes)")
+    folder.mkdir(parents=True, exist_ok=True)
+    if form.compression:
+        unpacked = folder / "unpacked"
+        _write(unpacked, _unpacked(path, form.compression))
+        path = unpacked
+        if path.stat().st_size == 0:
+            raise RejectedError("the file is empty once unpacked (0 bytes)")
+    if form.format not in TEXT_FORMATS:
+        return path
+    codec = _codec(path, encoding)
+    if codec is None:
+        return path
+    decoded = folder / "decoded"
+    _write(decoded, _decoded(path, codec))
+    return decoded
+
+
+def _write(path: Path, chunks: Iterator[bytes]) -> None:
+    with path.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+
+
+def _unpacked(path: Path, compression: str) -> Iterator[bytes]:
+    limit = max(UNPACKED_WITHOUT_ASKING, path.stat().st_size * MAX_UNPACKING)
+    size = 0
+    for chunk in _gunzipped(path) if compression == "gz" else _unzstded(path):
+        size += len(chunk)
+        if size > limit:
+            raise RejectedError(
+                f"unpacks to more than {MAX_UNPACKING} times its size: taken for a zip bomb;"
+                " deliver it unpacked if it is none"
+            )
+        yield chunk
+
+
+def _gunzipped(path: Path) -> Iterator[bytes]:
+    member = None
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            while chunk:
+                member = member or zlib.decompressobj(zlib.MAX_WBITS | 16)
+                at = file.tell() - len(chunk)
+                try:
+                    yield member.decompress(chunk, 16 * CHUNK)
+                    while member.unconsumed_tail:
+                        yield member.decompress(member.unconsumed_tail, 16 * CHUNK)
+                except zlib.error as error:
+                    raise RejectedError(f"corrupt gzip after byte {at}: {error}") from None
+                chunk = member.unused_data.lstrip(b"\0")
+                if member.eof:
+                    member = None
+    if member:
+        raise RejectedError(f"the gzip file ends too early, at byte {path.stat().st_size}")
+
+
+def _unzstded(path: Path) -> Iterator[bytes]:
+    frame = None
+    with path.open("rb") as file:
+        while chunk := file.read(ZSTD_CHUNK):
+            while chunk:
+                frame = frame or zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+                at = file.tell() - len(chunk)
+                try:
+                    yield frame.decompress(chunk)
+                except zstandard.ZstdError as error:
+                    raise RejectedError(f"corrupt zstd after byte {at}: {error}") from None
+                chunk = frame.unused_data
+                if frame.eof:
+                    frame = None
+    if frame:
+        raise RejectedError(f"the zstd file ends too early, at byte {path.stat().st_size}")
+
+
+def _codec(path: Path, encoding: str | None) -> str | None:
+    """What to decode the file from; None where DuckDB can read it as it is."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    marked = next((codec for mark, codec in MARKS.items() if head.startswith(mark)), None)
+    if marked in ("utf-16-le", "utf-16-be"):
+        return marked
+    if encoding == "utf-16":
+        raise RejectedError("not UTF-16: it has no byte order mark (byte 0)")
+    if encoding == "cp932" and not marked:
+        return "cp932"
+    return None
+
+
+def _decoded(path: Path, codec: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(codec)()
+    line, start = 1, 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(CHUNK)
+            pending = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+                if codec == "cp932" and (odd := NOT_CP932.search(text)):
+                    sound = len(text[: odd.start()].encode(codec))
+                    raise UnicodeDecodeError(codec, chunk, sound, sound + 1, "no such character")
+            except UnicodeDecodeError as error:
+                sound = error.object[: error.start].decode(codec, "replace")
+                raise RejectedError(
+                    f"line {line + sound.count(NEWLINE)}, byte"
+                    f" {start - pending + error.start}: not {codec.upper()}"
+                    f" ({error.reason}); say the right `encoding` in its mapping"
+                ) from None
+            if text:
+                yield text.removeprefix("\ufeff").encode() if start == 0 else text.encode()
+            if not chunk:
+                return
+            line += text.count(NEWLINE)
+            start += len(chunk)
+
+
+def scan(path: Path) -> Scan:
+    """Count lines and look for what needs care; a glance at the speed of the disk."""
+    lines, quotes, nul, tail = 0, False, False, b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            lines += chunk.count(b"\n")
+            quotes = quotes or b'"' in chunk
+            nul = nul or b"\0" in chunk
+            tail = (tail + chunk)[-CHUNK:]
+    blank = tail[len(tail.rstrip(b"\r\n")) :].count(b"\n")
+    return Scan(lines - blank + 1, quotes, nul)
+
+
+def free_of_old_newlines(path: Path, folder: Path) -> Path:
+    """The file itself, or a copy whose lines, ended by a lone carriage return, end as usual."""
+    with path.open("rb") as file:
+        head = file.read(CHUNK)
+    if b"\n" in head or b"\r" not in head:
+        return path
+    copy = folder / "newlines"
+    with path.open("rb") as file:
+        _write(copy, iter(lambda: file.read(CHUNK).replace(b"\r", b"\n"), b""))
+    return copy

@@ -1,0 +1,402 @@
+"""The ledger: what arrived, what was loaded or refused, what ran and what was checked."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+VERSION = 1
+EXPORTED = "load_id=ledger"  # the folder beside whose Parquet dbt reads each exported table
+
+SCHEMA = """
+create table files (
+    path text primary key,
+    size integer not null,
+    stamp text not null,
+    sha256 text not null
+);
+create table nights (
+    delivered_at text primary key,
+    as_of_date text not null,
+    run_id text not null,
+    is_closed integer not null
+);
+create table loads (
+    number integer primary key,
+    load_id text not null unique,
+    night text not null references nights (delivered_at),
+    system text not null,
+    source text not null,
+    feed text not null,
+    file text not null,
+    sha256 text not null,
+    recipe text not null,
+    delivered_at text not null,
+    rows_in integer not null,
+    rows_loaded integer not null,
+    rows_quarantined integer not null,
+    rows_duplicate integer not null,
+    is_rejected integer not null,
+    is_full integer not null,
+    delivery text not null,
+    header text,
+    unknown_columns text
+);
+create table quarantined_rows (
+    load_id text not null,
+    run_id text not null,
+    line integer,
+    column_name text,
+    value text,
+    reason text not null
+);
+create index quarantined_rows_of_a_load on quarantined_rows (load_id);
+create table runs (
+    run_id text primary key,
+    as_of_date text not null,
+    status text not null,
+    rows_in integer,
+    rows_quarantined integer,
+    rows_out integer,
+    seconds real,
+    started_at text,
+    code_version text
+);
+create table checks (
+    run_id text not null,
+    as_of_date text not null,
+    asset text not null,
+    check_name text not null,
+    kind text not null,
+    severity text not null,
+    passed integer not null,
+    observed text,
+    expected text
+);
+"""
+
+# A load stands until the same file, or the same content, is loaded again.
+LOADS = """
+select
+    load.*,
+    not load.is_rejected and exists (
+        select 1 from loads as later
+        where later.number > load.number and not later.is_rejected
+            and later.system = load.system and later.feed = load.feed
+            and (later.file = load.file or later.sha256 = load.sha256)
+    ) as is_superseded
+from loads as load
+"""
+
+TEXT, WHOLE, FLAG, REAL = pa.string(), pa.int64(), pa.bool_(), pa.float64()
+MOMENT, DAY = pa.timestamp("us"), pa.date32()
+EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
+    "loads": (
+        f"select * from ({LOADS}) where not is_rejected order by number",
+        {
+            "load_id": TEXT,
+            "system": TEXT,
+            "source": TEXT,
+            "feed": TEXT,
+            "file": TEXT,
+            "sha256": TEXT,
+            "delivered_at": MOMENT,
+            "rows_in": WHOLE,
+            "rows_loaded": WHOLE,
+            "rows_quarantined": WHOLE,
+            "rows_duplicate": WHOLE,
+            "is_superseded": FLAG,
+            "is_full": FLAG,
+            "delivery": TEXT,
+            "unknown_columns": TEXT,
+        },
+    ),
+    "quarantined_rows": (
+        f"""
+        select q.*, load.system, load.source, load.feed, load.file, load.delivered_at
+        from quarantined_rows as q
+        inner join ({LOADS}) as load on q.load_id = load.load_id and not load.is_superseded
+        order by load.number, q.rowid
+        """,
+        {
+            "run_id": TEXT,
+            "load_id": TEXT,
+            "system": TEXT,
+            "source": TEXT,
+            "feed": TEXT,
+            "file": TEXT,
+            "line": WHOLE,
+            "column_name": TEXT,
+            "value": TEXT,
+            "reason": TEXT,
+            "delivered_at": MOMENT,
+        },
+    ),
+    "runs": (
+        "select * from runs order by started_at, run_id",
+        {
+            "run_id": TEXT,
+            "as_of_date": DAY,
+            "status": TEXT,
+            "rows_in": WHOLE,
+            "rows_quarantined": WHOLE,
+            "rows_out": WHOLE,
+            "seconds": REAL,
+            "started_at": MOMENT,
+            "code_version": TEXT,
+        },
+    ),
+    "checks": (
+        "select * from checks order by rowid",
+        {
+            "run_id": TEXT,
+            "as_of_date": DAY,
+            "asset": TEXT,
+            "check_name": TEXT,
+            "kind": TEXT,
+            "severity": TEXT,
+            "passed": FLAG,
+            "observed": TEXT,
+            "expected": TEXT,
+        },
+    ),
+}
+
+
+class LedgerError(Exception):
+    """The ledger cannot be read by this release; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One delivered file as one feed, loaded or rejected."""
+
+    number: int
+    load_id: str
+    system: str
+    source: str
+    feed: str
+    file: str
+    sha256: str
+    recipe: str  # a hash of all that decides how the file is read
+    delivered_at: datetime
+    rows_in: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    is_rejected: bool = False
+    is_full: bool = False
+    delivery: str = ""
+    header: str | None = None
+    unknown_columns: str | None = None
+    is_superseded: bool = False
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One reason for which a delivered row, or a whole file (`line` None), was set aside."""
+
+    line: int | None
+    column_name: str | None
+    value: str | None
+    reason: str
+
+
+class Ledger:
+    """The sqlite file of a company folder; every method is one transaction."""
+
+    def __init__(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        with self._transaction() as db:
+            (version,) = db.execute("pragma user_version").fetchone()
+            if version > VERSION:
+                raise LedgerError(
+                    f"{path}: written by a newer release (version {version}; this one knows"
+                    f" {VERSION}): run that release, or `kizuna rollback` to an older version"
+                )
+            if version == 0:
+                for statement in filter(str.strip, SCHEMA.split(";")):
+                    db.execute(statement)
+                db.execute(f"pragma user_version = {VERSION}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
+        db.row_factory = sqlite3.Row
+        try:
+            db.execute("pragma synchronous = full")
+            db.execute("begin immediate")
+            yield db
+            db.execute("commit")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("rollback")
+            raise
+        finally:
+            db.close()
+
+    # ---- files, nights and loads: what landing keeps
+
+    def hashes(self) -> dict[str, tuple[int, str, str]]:
+        """Path below landing/ -> size, stamp and sha256 as last seen."""
+        with self._transaction() as db:
+            return {
+                r["path"]: (r["size"], r["stamp"], r["sha256"])
+                for r in db.execute("select * from files")
+            }
+
+    def remember_hashes(self, seen: Mapping[str, tuple[int, str, str]]) -> None:
+        rows = [(path, *known) for path, known in seen.items()]
+        with self._transaction() as db:
+            db.executemany("insert or replace into files values (?, ?, ?, ?)", rows)
+
+    def discard_open_nights(self) -> None:
+        """Forget what nights that did not get to their end had loaded: it is loaded again."""
+        unfinished = "select delivered_at from nights where not is_closed"
+        with self._transaction() as db:
+            db.execute(
+                "delete from quarantined_rows where load_id in"
+                f" (select load_id from loads where night in ({unfinished}))"
+            )
+            db.execute(f"delete from loads where night in ({unfinished})")
+            db.execute("delete from nights where not is_closed")
+
+    def last_delivered_at(self) -> datetime | None:
+        with self._transaction() as db:
+            (latest,) = db.execute("select max(delivered_at) from nights").fetchone()
+        return datetime.fromisoformat(latest) if latest else None
+
+    def open_night(self, delivered_at: datetime, as_of: date, run_id: str) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "insert or replace into nights values (?, ?, ?, 0)",
+                (delivered_at.isoformat(), as_of.isoformat(), run_id),
+            )
+
+    def close_night(self, delivered_at: datetime) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "update nights set is_closed = 1 where delivered_at = ?",
+                (delivered_at.isoformat(),),
+            )
+
+    def loads(self) -> list[Load]:
+        with self._transaction() as db:
+            return [_load(row) for row in db.execute(f"{LOADS} order by load.number")]
+
+    def record_loads(
+        self,
+        night: datetime,
+        run_id: str,
+        loads: Sequence[tuple[Load, Iterable[Quarantined]]],
+    ) -> None:
+        """Write down loads and what of them is in quarantine, all or nothing."""
+        with self._transaction() as db:
+            for load, quarantined in loads:
+                row = {f.name: getattr(load, f.name) for f in fields(Load)}
+                del row["is_superseded"]
+                _insert(db, "loads", row | {"night": night})
+                db.executemany(
+                    "insert into quarantined_rows values (?, ?, ?, ?, ?, ?)",
+                    (
+                        (load.load_id, run_id, q.line, q.column_name, q.value, q.reason)
+                        for q in quarantined
+                    ),
+                )
+
+    # ---- runs and checks: what the night keeps
+
+    def record_run(self, row: Mapping[str, Any]) -> None:
+        """Write down a run by the columns of the mart `runs`, in place of what was known of it."""
+        with self._transaction() as db:
+            db.execute("delete from runs where run_id = ?", (row["run_id"],))
+            _insert(db, "runs", row)
+
+    def record_checks(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write down checks by the columns of the export `checks`."""
+        with self._transaction() as db:
+            for row in rows:
+                _insert(db, "checks", row)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run so far, oldest first."""
+        with self._transaction() as db:
+            return [dict(row) for row in db.execute(EXPORTS["runs"][0])]
+
+    def inputs(self) -> list[dict[str, Any]]:
+        """What stands of all that was delivered: a version is made of nothing else."""
+        named = ("load_id", "system", "feed", "file", "sha256", "rows_loaded")
+        return [
+            {name: getattr(load, name) for name in named}
+            for load in self.loads()
+            if not load.is_superseded and not load.is_rejected
+        ]
+
+    # ---- what dbt reads of it
+
+    def export(self, raw: Path, tables: Iterable[str] = EXPORTS) -> None:
+        """Write the tables to raw/ledger/<table>/load_id=ledger/part-0.parquet."""
+        for table in tables:
+            query, types = EXPORTS[table]
+            with self._transaction() as db:
+                rows = [dict(row) for row in db.execute(query)]
+            folder = raw / "ledger" / table / EXPORTED
+            folder.mkdir(parents=True, exist_ok=True)
+            columns = {
+                name: _typed((row[name] for row in rows), kind) for name, kind in types.items()
+            }
+            replace_parquet(pa.table(columns), folder / "part-0.parquet")
+
+
+def _typed(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    if kind == MOMENT:
+        values = [value and datetime.fromisoformat(value).replace(tzinfo=None) for value in values]
+    elif kind == DAY:
+        values = [value and date.fromisoformat(value) for value in values]
+    elif kind == FLAG:
+        values = [bool(value) for value in values]
+    return pa.array(list(values), kind)
+
+
+def _load(row: sqlite3.Row) -> Load:
+    known = {f.name: row[f.name] for f in fields(Load)}
+    known["delivered_at"] = datetime.fromisoformat(known["delivered_at"])
+    return Load(**known | {k: bool(known[k]) for k in ("is_rejected", "is_full", "is_superseded")})
+
+
+def _insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
+    names = ", ".join(row)
+    values = [_plain(value) for value in row.values()]
+    db.execute(f"insert into {table} ({names}) values ({', '.join('?' * len(row))})", values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def replace_parquet(table: pa.Table, path: Path) -> None:
+    """Write a small table aside and rename it in, so that no reader sees half of it."""
+    aside = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, aside)
+    fsync(aside)
+    os.replace(aside, path)
+    fsync(path.parent)
+
+
+def fsync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before going on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
