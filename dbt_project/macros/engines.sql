@@ -105,7 +105,7 @@ string_agg({{ value }}, ', ' order by {{ position }})
     {%- do run_query(
         'create or replace view ' ~ node.schema ~ '.' ~ node.name
         ~ ' as select * from parquet.`' ~ env_var('KIZUNA_RAW', '../data/raw') ~ '/' ~ node.source_name
-        ~ '/' ~ node.name ~ '/`'
+        ~ '/' ~ node.name ~ ('/load_id=ledger/`' if node.source_name == 'ledger' else '/`')
     ) -%}
 {%- endfor -%}
 {%- endif -%}

@@ -41,6 +41,7 @@ counting as (
 
     select
         *,
+        case when customer_key is null then email end as guest_email,
         {{ business_date('ordered_at') }} as ordered_date
 
     from orders
@@ -90,8 +91,7 @@ valued as (
     from counting
     left join item_totals on counting.order_key = item_totals.order_key
     left join person_ids on counting.customer_key = person_ids.customer_key
-    left join email_owners
-        on counting.email = email_owners.email and counting.customer_key is null
+    left join email_owners on counting.guest_email = email_owners.email
 
 ),
 

@@ -16,7 +16,11 @@ orders as (
 
 refunds as (
 
-    select * from {{ ref('int_refunds') }}
+    select
+        *,
+        case when order_key is not null then order_item_key end as known_order_item_key
+
+    from {{ ref('int_refunds') }}
 
 ),
 
@@ -42,7 +46,8 @@ ordered as (
         coalesce(by_order.category, 'unknown') as category,
         coalesce(by_order.goods_amount, orders.goods_amount) as goods_amount,
         coalesce(by_order.profit_amount, orders.profit_amount) as profit_amount,
-        orders.goods_amount as order_goods_amount
+        orders.goods_amount as order_goods_amount,
+        case when orders.goods_amount <> 0 then orders.order_key end as spreadable_order_key
 
     from orders
     left join by_order on orders.order_key = by_order.order_key
@@ -59,30 +64,40 @@ item_categories as (
 
 ),
 
-refunded as (
+-- a refund of an item has its category; the others are joined by their order
+sorted as (
 
     select
         refunds.person_key,
         refunds.refunded_date as day,
-        coalesce(item_categories.category, ordered.category, 'unknown') as category,
+        refunds.refund_amount,
+        refunds.profit_amount,
+        item_categories.category as item_category,
         case
-            when item_categories.category is not null or ordered.order_key is null
-                or ordered.order_goods_amount = 0 or ordered.order_goods_amount is null
-                then 1.0e0
+            when item_categories.order_item_key is null then refunds.order_key
+        end as order_key
+
+    from refunds
+    left join item_categories on refunds.known_order_item_key = item_categories.order_item_key
+
+),
+
+refunded as (
+
+    select
+        sorted.person_key,
+        sorted.day,
+        coalesce(sorted.item_category, ordered.category, 'unknown') as category,
+        case
+            when ordered.order_key is null then 1.0e0
             else cast(ordered.goods_amount as double)
                 / cast(ordered.order_goods_amount as double)
         end as share,
-        refunds.refund_amount,
-        refunds.profit_amount
+        sorted.refund_amount,
+        sorted.profit_amount
 
-    from refunds
-    left join item_categories
-        on refunds.order_item_key = item_categories.order_item_key
-        and refunds.order_key is not null
-    left join ordered
-        on refunds.order_key = ordered.order_key
-        and item_categories.order_item_key is null
-        and ordered.order_goods_amount <> 0
+    from sorted
+    left join ordered on sorted.order_key = ordered.spreadable_order_key
 
 ),
 

@@ -39,8 +39,7 @@ known as (
 
     from tickets
     left join person_ids on tickets.customer_key = person_ids.customer_key
-    left join email_owners
-        on tickets.requester_email = email_owners.email and tickets.customer_key is null
+    left join email_owners on tickets.requester_email = email_owners.email
 
 ),
 
