@@ -6,13 +6,16 @@ readings as (
 
 ),
 
+{% set is_last = 'coalesce(fact.next_day >= days.period_end, true)' -%}
+{% set is_first = 'fact.previous_day < days.period_start' -%}
+{% set has_ended = 'days.period_end <= ' ~ day_after_as_of() -%}
 {% set measures = [
-    ('followers', 'max(case when fact.next_day is null or fact.next_day >= days.period_end'
-        ~ ' then fact.followers end)'),
-    ('followers_before', 'max(case when fact.previous_day < days.period_start'
-        ~ ' then fact.previous_followers end)'),
-    ('has_ended', 'max(case when days.period_end <= ' ~ day_after_as_of()
-        ~ ' then 1 else 0 end)'),
+    ('followers', 'max(case when ' ~ is_last ~ ' then fact.followers end)'),
+    (
+        'followers_before',
+        'max(case when ' ~ is_first ~ ' then fact.previous_followers end)',
+    ),
+    ('has_ended', 'max(case when ' ~ has_ended ~ ' then 1 else 0 end)'),
 ] -%}
 collapsed as (
     {{ collapse('readings', measures, event_cuts=['platform'], key='account') }}

@@ -10,11 +10,15 @@
     {%- do measures.append((figure, 'sum(fact.' ~ figure ~ ')')) -%}
 {%- endfor -%}
 {%- for name, (part, base) in rates.items() -%}
-    {%- do measures.extend([
-        ('posts_' ~ name, 'count(fact.' ~ part ~ ' + fact.' ~ base ~ ')'),
-        ('part_' ~ name, 'sum(case when fact.' ~ base ~ ' is not null then fact.' ~ part ~ ' end)'),
-        ('base_' ~ name, 'sum(case when fact.' ~ part ~ ' is not null then fact.' ~ base ~ ' end)'),
-    ]) -%}
+    {%- set has_both = 'fact.' ~ part ~ ' + fact.' ~ base ~ ' is not null' -%}
+    {%- for measure, value in [
+        ('posts', '1'), ('part', 'fact.' ~ part), ('base', 'fact.' ~ base),
+    ] -%}
+        {%- do measures.append((
+            measure ~ '_' ~ name,
+            'sum(case when ' ~ has_both ~ ' then ' ~ value ~ ' end)',
+        )) -%}
+    {%- endfor -%}
 {%- endfor -%}
 
 with

@@ -63,23 +63,54 @@ votes as (
 
 ),
 
--- employees vote once per response
 ordered as (
 
     select
         *,
-        case when survey_kind <> 'employee' then lead(day) over (
+        lead(day) over (
             partition by survey_kind, question_code, person_key, anonymous_key
             order by responded_at, response_id, response_key, score
-        ) end as next_day,
-        case when survey_kind <> 'employee' then lead(day) over (
+        ) as next_day_of_kind,
+        lead(day) over (
             partition by
                 survey_kind, question_code, person_key, anonymous_key, touchpoint
             order by responded_at, response_id, response_key, score
-        ) end as next_day_at_touchpoint
+        ) as next_day_of_touchpoint
 
     from votes
 
+),
+
+-- employees vote once per response; at touchpoints the vote is always on one of them
+ended as (
+
+    select
+        response_key,
+        person_key,
+        anonymous_key,
+        response_id,
+        question_code,
+        survey_kind,
+        figure,
+        touchpoint,
+        store,
+        department,
+        score,
+        nps_class,
+        weight,
+        case
+            when survey_kind = 'employee' then null
+            when figure = 'nps_touchpoint' then next_day_of_touchpoint
+            else next_day_of_kind
+        end as next_day,
+        case
+            when survey_kind <> 'employee' then next_day_of_touchpoint
+        end as next_day_at_touchpoint,
+        responded_at,
+        day
+
+    from ordered
+
 )
 
-select * from ordered
+select * from ended

@@ -1,40 +1,31 @@
 {#- The last vote of each person in each period; by touchpoint the last at each. -#}
-{%- set last = '(fact.next_day is null or fact.next_day >= days.period_end)' -%}
-{%- set last_at_touchpoint -%}
-(fact.next_day_at_touchpoint is null or fact.next_day_at_touchpoint >= days.period_end)
-{%- endset -%}
-{%- set overall = [] -%}
+{%- set nps = ['votes', 'promoters', 'passives', 'detractors'] -%}
+{%- set weights = [
+    'weighted_votes', 'weights', 'promoter_weights', 'detractor_weights',
+] -%}
+{%- set scores = ['votes', 'good', 'scores', 'squares'] -%}
+{%- set figures = {
+    'nps': nps + weights,
+    'nps_touchpoint': nps,
+    'enps': nps,
+    'csat': scores,
+    'ces': scores,
+} -%}
+{%- set at_any_touchpoint = [] -%}
 {%- set by_touchpoint = [] -%}
-{%- for figure in ['nps', 'nps_touchpoint', 'enps', 'csat', 'ces'] -%}
-    {%- if figure in ['csat', 'ces'] -%}
-        {%- set values = {
-            'votes': '1',
-            'scores': 'fact.score',
-            'squares': 'fact.score * fact.score',
-            'good': 'case when fact.score >= ' ~ {'csat': 4, 'ces': 5}[figure] ~ ' then 1 else 0 end',
-        } -%}
-    {%- else -%}
-        {%- set values = {
-            'votes': '1',
-            'promoters': "case when fact.nps_class = 'promoter' then 1 else 0 end",
-            'passives': "case when fact.nps_class = 'passive' then 1 else 0 end",
-            'detractors': "case when fact.nps_class = 'detractor' then 1 else 0 end",
-        } -%}
-    {%- endif -%}
-    {%- if figure == 'nps' -%}
-        {%- do values.update({
-            'weighted_votes': 'case when fact.weight is not null then 1 else 0 end',
-            'weights': 'coalesce(fact.weight, 0)',
-            'promoter_weights': "case when fact.nps_class = 'promoter' then coalesce(fact.weight, 0) else 0 end",
-            'detractor_weights': "case when fact.nps_class = 'detractor' then coalesce(fact.weight, 0) else 0 end",
-        }) -%}
-    {%- endif -%}
-    {%- for name, value in values.items() -%}
-        {%- set sum_of = "sum(case when fact.figure = '" ~ figure ~ "' and %s then " ~ value ~ ' else 0 end)' -%}
-        {%- do overall.append(
-            (figure ~ '_' ~ name, sum_of % (last_at_touchpoint if figure == 'nps_touchpoint' else last))
-        ) -%}
-        {%- do by_touchpoint.append((figure ~ '_' ~ name, sum_of % last_at_touchpoint)) -%}
+{%- for measures, next_day in [
+    (at_any_touchpoint, 'fact.next_day'),
+    (by_touchpoint, 'fact.next_day_at_touchpoint'),
+] -%}
+    {%- set is_last = 'coalesce(' ~ next_day ~ ' >= days.period_end, true)' -%}
+    {%- for figure, names in figures.items() -%}
+        {%- for name in names -%}
+            {%- set counts = "fact.figure = '" ~ figure ~ "' and " ~ is_last -%}
+            {%- do measures.append((
+                figure ~ '_' ~ name,
+                'sum(case when ' ~ counts ~ ' then fact.' ~ name ~ ' else 0 end)',
+            )) -%}
+        {%- endfor -%}
     {%- endfor -%}
 {%- endfor -%}
 
@@ -42,13 +33,33 @@ with
 
 votes as (
 
-    select * from {{ ref('int_votes') }}
+    select
+        *,
+        1 as votes,
+        case when nps_class = 'promoter' then 1 else 0 end as promoters,
+        case when nps_class = 'passive' then 1 else 0 end as passives,
+        case when nps_class = 'detractor' then 1 else 0 end as detractors,
+        case when weight is not null then 1 else 0 end as weighted_votes,
+        coalesce(weight, 0) as weights,
+        case when nps_class = 'promoter' then coalesce(weight, 0) else 0 end
+            as promoter_weights,
+        case when nps_class = 'detractor' then coalesce(weight, 0) else 0 end
+            as detractor_weights,
+        case
+            when figure = 'csat' and score >= 4 then 1
+            when figure = 'ces' and score >= 5 then 1
+            else 0
+        end as good,
+        score as scores,
+        score * score as squares
+
+    from {{ ref('int_votes') }}
     where figure is not null
 
 ),
 
 collapsed as (
-    {{ collapse('votes', overall, event_cuts=['store', 'department']) }}
+    {{ collapse('votes', at_any_touchpoint, event_cuts=['store', 'department']) }}
     union all
     {{ collapse('votes', by_touchpoint, event_cuts=['touchpoint'], overall=false) }}
 )

@@ -63,7 +63,8 @@ described as (
             then cast(day_{{ age }}.engagements as bigint)
         end as engagement_count_day_{{ age }},
         case when {{ add_days('posts.day', age) }} <= {{ as_of_date() }}
-            then {{ percent_of('day_' ~ age ~ '.engagements', 'day_' ~ age ~ '.reach') }}
+            then
+                {{ percent_of('day_' ~ age ~ '.engagements', 'day_' ~ age ~ '.reach') }}
         end as engagement_rate_reach_day_{{ age }},
         {%- endfor %}
         coalesce(followed.reading_count, 0) as reading_count,
@@ -71,7 +72,8 @@ described as (
         coalesce(followed.fall_count, 0) > 0 as has_fall,
         posts.is_paid,
         {{ add_days('posts.day', 28) }} <= {{ as_of_date() }} as is_mature,
-        cast({{ days_between('posts.day', as_of_date()) }} as bigint) as days_since_posted,
+        cast({{ days_between('posts.day', as_of_date()) }} as bigint)
+            as days_since_posted,
         cast({{ business_hour('posts.posted_at') }} as bigint) as posted_hour,
         cast({{ weekday('posts.day') }} as bigint) as posted_weekday,
         posts.day as posted_date,
