@@ -252,10 +252,9 @@ class Landing:
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
                 table = replace(table, bad=tuple(mapped.bad))
-            report.warnings += [
-                f"{delivery.name}: {count:,} rows with {what} left out, as the mapping says"
-                for what, count in made.ignored.items()
-            ]
+            if made.ignored:
+                each = ", ".join(f"{what} × {count:,}" for what, count in made.ignored.items())
+                report.warnings.append(f"{delivery.name}: left out as the mapping says: {each}")
         else:
             file = delivery.files[0]
             table = read_table(self._connection, file.path, file.form, self.work / load.load_id)

@@ -27,10 +27,12 @@ from orchestration.ingest.writing import BATCH_ROWS, RawFile
 
 # For expressions, beside DuckDB's own functions.
 MACROS = (
-    "as_number(v) as coalesce(try_cast(v as decimal(18, 4)), slow_decimal(v::varchar))",
-    "as_whole(v) as slow_integer(v::varchar)",
-    "as_moment(v) as local_moment(moment_parts(v::varchar))",
-    "as_day(v) as local_moment(moment_parts(v::varchar))::date",
+    "as_number(v) as to_decimal(v::varchar)",
+    "as_whole(v) as to_integer(v::varchar)",
+    """as_moment(v) as coalesce(
+        case when is_plain_moment(v::varchar) then try_cast(v as timestamp) end,
+        local_moment(moment_parts(v::varchar)))""",
+    "as_day(v) as as_moment(v)::date",
     "made_key(vs) as left(sha256(list_aggregate(vs, 'string_agg', chr(31))), 24)",
 )
 LOCKS = (

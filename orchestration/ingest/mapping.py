@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -26,7 +27,7 @@ def _as_text(value: Any) -> Any:
     """YAML reads 1 as a number and yes as a boolean; in a mapping they are texts of the file."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
