@@ -83,6 +83,13 @@ class Night:
         self.reports[feed.name] = self.landing.load(feed)
         return self.reports[feed.name]
 
+    def rejected(self) -> dict[str, str]:
+        """Files that could not be read, and why."""
+        reports = self.reports.values()
+        return self.landing.rejected | {
+            file: why for report in reports for file, why in report.rejected.items()
+        }
+
     def loads(self) -> list[Load]:
         """What this night loaded."""
         return [

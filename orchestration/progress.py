@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Listener = Callable[[str, bool], None]
+DONE, DOING, WARNING = "done", "doing", "warning"
+Listener = Callable[[str, str], None]  # what is said, and which of the three it is
 
 
-def _nobody(text: str, lasting: bool) -> None:
+def _nobody(text: str, kind: str) -> None:
     pass
 
 
@@ -15,17 +16,22 @@ _listener: Listener = _nobody
 
 def done(text: str) -> None:
     """Something is finished: a line that stays."""
-    _listener(text, True)
+    _listener(text, DONE)
 
 
 def doing(text: str) -> None:
     """Something is under way: replaced by whatever is said next."""
-    _listener(text, False)
+    _listener(text, DOING)
+
+
+def warn(text: str) -> None:
+    """Something that does not stop the night, and that a person should know of."""
+    _listener(text, WARNING)
 
 
 @contextmanager
 def told_to(listener: Listener) -> Iterator[None]:
-    """Send what is said in the block to `listener(text, lasting)`."""
+    """Send what is said in the block to `listener`."""
     global _listener
     before, _listener = _listener, listener
     try:

@@ -9,9 +9,11 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from orchestration import progress
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
 
 POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
+MARKS = {progress.DONE: "[green]✓[/green]", progress.WARNING: "[yellow]![/yellow]"}
 MANY = 12  # lines after which a list is cut short
 
 
@@ -22,9 +24,9 @@ class Terminal:
         self.console = console
         self._status: Status | None = None
 
-    def __call__(self, text: str, lasting: bool) -> None:
-        if lasting:
-            self.console.print(f"[green]✓[/green] {escape(text)}")
+    def __call__(self, text: str, kind: str) -> None:
+        if kind in MARKS:
+            self.console.print(f"{MARKS[kind]} {escape(text)}")
         elif not self.console.is_terminal:
             return
         elif self._status is None:
@@ -126,7 +128,7 @@ def _quarantined(connection: duckdb.DuckDBPyConnection, run: str) -> Table | str
         select system, feed, column_name, reason, count(*), count(*) filter (where run_id = ?)
         from marts.quarantined_rows
         group by all
-        order by 5 desc, all
+        order by count(*) desc, system, feed, column_name, reason
         """,
         [run],
     ).fetchall()

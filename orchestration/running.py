@@ -10,18 +10,8 @@ from pathlib import Path
 
 from orchestration.company import Company
 from orchestration.dbt import manifest_path
-from orchestration.settings import ROOT, dagster_home, environment, serve
-
-DAGSTER_YAML = """\
-# Written by Kizuna. One night at a time; nothing is reported to anybody.
-telemetry:
-  enabled: false
-concurrency:
-  runs:
-    max_concurrent_runs: 1
-run_monitoring:
-  enabled: true
-"""
+from orchestration.history import dagster_folder
+from orchestration.settings import ROOT, environment, serve
 
 
 @dataclass(frozen=True)
@@ -31,15 +21,6 @@ class Outcome:
     run_id: str | None
     problems: tuple[str, ...]
     is_locked: bool = False
-
-
-def dagster_folder(company: Company) -> Path:
-    """Where Dagster keeps the company's runs, with its settings in place."""
-    folder = Path(dagster_home() or company.data / "dagster")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "dagster.yaml").exists():
-        (folder / "dagster.yaml").write_text(DAGSTER_YAML)
-    return folder
 
 
 def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome:

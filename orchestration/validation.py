@@ -58,7 +58,8 @@ def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, l
         return {
             table: _judge_table(gx, source, schema, table, suite) for table, suite in suites.items()
         }
-    finally:
+    finally:  # a connection left open keeps the file from being attached otherwise
+        source.get_execution_engine().close()
         source.get_engine().dispose()
 
 

@@ -7,12 +7,14 @@ import dagster as dg
 
 from orchestration import progress
 from orchestration.company import load_company
+from orchestration.history import hasten
 from orchestration.night import Night, open_night
 from orchestration.settings import company_folder
 
 FIRST_DAY = "2000-01-01"  # no export reaches further back
 WAIT_SECONDS = 6 * 3600  # a scheduled night waits for the one before it, and not for ever
 
+hasten()
 company = load_company(company_folder())
 days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone=company.settings.business_timezone)
 

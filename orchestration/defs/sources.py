@@ -42,7 +42,10 @@ def _spec(feed: Feed) -> dg.AssetSpec:
 
 
 def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
-    reasons = [f"- {count:,} × {reason}" for reason, count in sorted(report.reasons.items())]
+    reasons = [
+        f"- {count:,} × {f'{column}: ' if column else ''}{reason}"
+        for (column, reason), count in report.reasons.most_common()
+    ]
     return dg.MaterializeResult(
         asset_key=key(feed.source, feed.name),
         metadata={
@@ -50,10 +53,12 @@ def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
             "rows_in": report.rows_in,
             "rows_quarantined": report.rows_quarantined,
             "rows_duplicate": report.rows_duplicate,
-            "files": dg.MetadataValue.json([str(file) for file in report.files]),
+            "files": dg.MetadataValue.json(report.files),
             "quarantined_for": dg.MetadataValue.md("\n".join(reasons) or "nothing"),
             "unknown_columns": dg.MetadataValue.json(sorted(report.unknown_columns)),
-            "warnings": dg.MetadataValue.md("\n".join(report.warnings) or "none"),
+            "warnings": dg.MetadataValue.md(
+                "\n".join(f"- {one}" for one in report.warnings) or "none"
+            ),
         },
     )
 
@@ -83,6 +88,8 @@ def _source(source: str, feeds: Sequence[Feed]) -> dg.AssetsDefinition:
                 continue
             if report.rows_in:
                 progress.done(f"landed {source}/{feed.name}: {report.rows_in:,} rows")
+            for warning in report.warnings:
+                progress.warn(warning)
             yield _result(feed, report)
         if refused:
             raise dg.Failure("\n".join(refused), allow_retries=False)
@@ -107,10 +114,15 @@ def _source(source: str, feeds: Sequence[Feed]) -> dg.AssetsDefinition:
     backfill_policy=dg.BackfillPolicy.multi_run(),
 )
 def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]:
-    """What the ledger knows, for the warehouse to read."""
+    """What the ledger knows, for the warehouse to read; files that cannot be read stop the night
+    once the others are loaded.
+    """
     night.landing.close()
     for table in LEDGER:
         yield dg.MaterializeResult(asset_key=key("ledger", table))
+    if rejected := night.rejected():
+        said = "\n".join(f"{file}: {why}" for file, why in rejected.items())
+        raise dg.Failure(said, allow_retries=False)
 
 
 @dg.definitions

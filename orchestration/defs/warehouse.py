@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -21,6 +22,7 @@ from orchestration.night import Night
 from orchestration.settings import DBT_PROJECT
 
 marts = publishing.marts(manifest())
+EXAMPLES = 3  # rows shown of a test that fails
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
@@ -76,7 +78,7 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         yield _counted(event, rows)
     if error := invocation.get_error():
         said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
-        raise dg.Failure(_explained(results) or said or str(error), allow_retries=False)
+        raise dg.Failure(_explained(night, results) or said or str(error), allow_retries=False)
 
 
 def _followed(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -131,13 +133,25 @@ def _counted(event: Any, rows: Mapping[tuple[str, str], int]) -> Any:
     )
 
 
-def _explained(results: list[dict[str, Any]]) -> str:
-    """Which models and tests failed, and dbt's own words for each."""
+def _explained(night: Night, results: list[dict[str, Any]]) -> str:
+    """Which models and tests failed, dbt's own words for each, and the first offending rows."""
     failed = [r for r in results if r["status"] in ("error", "fail", "runtime error")]
     return "\n".join(
-        f"dbt {r['unique_id'].split('.')[0]} {r['unique_id'].split('.')[2]}: {r['message']}"
+        f"dbt {r['unique_id'].split('.')[0]} {r['unique_id'].split('.')[2]}:"
+        f" {r['message']}{_examples(night, r)}"
         for r in failed
     )
+
+
+def _examples(night: Night, result: Mapping[str, Any]) -> str:
+    if result["status"] != "fail" or not result.get("compiled_code"):
+        return ""
+    with duckdb.connect(str(night.dbt.warehouse), read_only=True) as connection:
+        found = connection.sql(f"from ({result['compiled_code']}) limit {EXAMPLES}")
+        rows = found.fetchall() if found else []
+        names = found.columns if found else []
+    listed = (", ".join(f"{n} {v}" for n, v in zip(names, row, strict=True)) for row in rows)
+    return "".join(f"\n    {line}" for line in listed)
 
 
 @dg.definitions
