@@ -192,13 +192,23 @@ select * from keyed
 {%- endmacro %}
 
 
+{#- The id column that a feed's rows are of: the first id of its key. -#}
+{% macro own_id(feed) %}
+{%- set ids = [] -%}
+{%- for name in feed.config.meta['key'] if name[-3:] == '_id' -%}
+    {%- do ids.append(name) -%}
+{%- endfor -%}
+{%- do return(ids[0]) -%}
+{% endmacro %}
+
+
 {#- An id with the system that it is of: ids of different systems never meet. -#}
 {% macro id_key(column) %}
 {%- set target = column.config.meta.get('id_of') -%}
 {%- set known = {} -%}
 {%- if target -%}
     {%- for node in graph.sources.values() if node.name == target -%}
-        {%- do known.update(var('id_systems').get(node.config.meta['key'][-1], {})) -%}
+        {%- do known.update(var('id_systems').get(own_id(node), {})) -%}
     {%- endfor -%}
 {%- endif -%}
 {%- if known -%}
