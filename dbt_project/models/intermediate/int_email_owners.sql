@@ -6,6 +6,15 @@ person_ids as (
 
 ),
 
+-- a row of the CRM that is not created yet tells nothing
+existing as (
+
+    select customer_key
+    from {{ ref('stg_crm__customers') }}
+    where created_at is null or created_at < {{ end_of_as_of() }}
+
+),
+
 versions as (
 
     select * from {{ ref('stg_crm__customer_versions') }}
@@ -21,11 +30,12 @@ identities as (
 emails as (
 
     select
-        customer_key,
-        email
+        versions.customer_key,
+        versions.email
 
     from versions
-    where email is not null
+    inner join existing on versions.customer_key = existing.customer_key
+    where versions.email is not null
 
     union
 

@@ -13,6 +13,7 @@ known_orders as (
         currency
 
     from {{ ref('stg_orders__orders') }}
+    where ordered_at < {{ end_of_as_of() }}
 
 ),
 
