@@ -41,9 +41,8 @@ daily as (
         firsts.first_ordered_date,
         {{ days_between('firsts.first_ordered_date', 'purchases.day') }} as day_number,
         {{ days_between('firsts.first_ordered_date', as_of_date()) }} as age_days,
-        {{ money('coalesce(purchases.goods_amount, 0) - coalesce(purchases.refund_amount, 0)') }}
-            as net_amount,
-        coalesce(purchases.profit_amount, {{ money('0') }}) as profit_amount
+        {{ money('coalesce(purchases.goods_amount, -purchases.refund_amount)') }} as net_amount,
+        purchases.profit_amount
 
     from purchases
     inner join firsts on purchases.person_key = firsts.person_key
@@ -58,10 +57,12 @@ persons as (
         age_days,
         sum(net_amount) as net_amount,
         sum(profit_amount) as profit_amount,
-        sum(case
-            when day > {{ add_days(as_of_date(), -365) }} then net_amount
-            else {{ money('0') }}
-        end) as net_amount_365_days
+        case
+            when max(day) <= {{ add_days(as_of_date(), -365) }} then {{ money('0') }}
+            else sum(case
+                when day > {{ add_days(as_of_date(), -365) }} then net_amount
+            end)
+        end as net_amount_365_days
 
     from daily
     group by person_key, first_ordered_date, age_days
@@ -170,8 +171,8 @@ parts as (
             company.margin
         ) as margin,
         case
-            when leavers.share = 0 then cast({{ var('max_tenure_years') }} as double)
-            else least(1 / leavers.share, cast({{ var('max_tenure_years') }} as double))
+            when leavers.share * {{ var('max_tenure_years') }} > 1 then 1 / leavers.share
+            when leavers.share is not null then cast({{ var('max_tenure_years') }} as double)
         end as tenure_years,
         1 - leavers.share as yearly_retention
 
