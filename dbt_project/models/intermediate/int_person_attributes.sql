@@ -62,7 +62,9 @@ crm as (
 
     select
         person_key,
+        customer_key,
         account_key,
+        stated_at,
         {%- for attribute in crm %}
         {{ attribute }},
         {%- endfor %}
@@ -121,16 +123,17 @@ accounts as (
 ages as (
 
     select
-        person_ids.person_key,
-        min(age_bands.age_band) as age_band,
+        crm.person_key,
+        crm.customer_key,
+        crm.stated_at,
+        age_bands.age_band,
         age_bands.valid_from,
         coalesce(age_bands.valid_to, {{ forever }}) as valid_to
 
     from age_bands
-    inner join person_ids on age_bands.customer_key = person_ids.customer_key
-    inner join persons on person_ids.person_key = persons.person_key
-    where persons.is_known
-    group by person_ids.person_key, age_bands.valid_from, age_bands.valid_to
+    inner join crm
+        on age_bands.customer_key = crm.customer_key
+        and age_bands.stated_at = crm.stated_at
 
 ),
 
@@ -226,7 +229,8 @@ described as (
         and spans.valid_from >= accounts.valid_from
         and spans.valid_from < accounts.valid_to
     left join ages
-        on spans.person_key = ages.person_key
+        on crm.customer_key = ages.customer_key
+        and crm.stated_at = ages.stated_at
         and greatest(spans.valid_from, calendar.first_start) >= ages.valid_from
         and greatest(spans.valid_from, calendar.first_start) < ages.valid_to
     left join firsts on spans.person_key = firsts.person_key

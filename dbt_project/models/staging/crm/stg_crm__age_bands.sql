@@ -6,7 +6,7 @@ with
 customers as (
 
     select * from (
-        {{ stage('crm', 'customers', private=true) }}
+        {{ stage('crm', 'customers', every_version=true, private=true) }}
     ) as staged
     {% if execute %}where birth_date is not null{% endif %}
 
@@ -18,6 +18,7 @@ turned as (
     {{ 'union all' if not loop.first }}
     select
         customer_key,
+        stated_at,
         '{{ bands[loop.index0] }}' as age_band,
         {{ birthday('birth_date', age) }} as valid_from,
         {% if loop.last -%}
