@@ -37,7 +37,8 @@ streamed as (
             and {{ add_days('ordered_date', var('first_repeat_days')) }} <= {{ as_of_date() }}
             and next_ordered_date
             <= {{ add_days('ordered_date', var('first_repeat_days')) }}
-            then 1 else 0 end as first_orders_repeated
+            then 1 else 0 end as first_orders_repeated,
+        case when is_first_order then next_ordered_date end as second_ordered_date
 
     from orders
 
@@ -56,7 +57,8 @@ streamed as (
         {{ money('-profit_amount') }} as profit_amount,
         0 as first_orders,
         0 as first_orders_matured,
-        0 as first_orders_repeated
+        0 as first_orders_repeated,
+        cast(null as date) as second_ordered_date
 
     from refunds
 

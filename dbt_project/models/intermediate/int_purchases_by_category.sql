@@ -114,7 +114,8 @@ streamed as (
         profit_amount,
         0 as first_orders,
         0 as first_orders_matured,
-        0 as first_orders_repeated
+        0 as first_orders_repeated,
+        cast(null as date) as second_ordered_date
 
     from ordered
 
@@ -131,7 +132,8 @@ streamed as (
         {{ money('-cast(profit_amount as double) * share') }} as profit_amount,
         0 as first_orders,
         0 as first_orders_matured,
-        0 as first_orders_repeated
+        0 as first_orders_repeated,
+        cast(null as date) as second_ordered_date
 
     from refunded
 

@@ -22,6 +22,8 @@ by_category as (
     ('first_orders', 'sum(fact.first_orders)'),
     ('first_orders_matured', 'sum(fact.first_orders_matured)'),
     ('first_orders_repeated', 'sum(fact.first_orders_repeated)'),
+    ('is_new_and_repeats',
+     'max(case when fact.second_ordered_date < days.period_end then 1 else 0 end)'),
 ] -%}
 collapsed as (
     {{ collapse('purchases', measures, event_cuts=['order_channel', 'store', 'campaign']) }}
@@ -38,8 +40,7 @@ flagged as (
         case when person_key is not null and orders > 1 then 1 else 0 end as is_repeater,
         case
             when person_key is not null and orders > first_orders then 1 else 0
-        end as is_returning,
-        case when first_orders > 0 and orders > 1 then 1 else 0 end as is_new_and_repeats
+        end as is_returning
 
     from collapsed
 
