@@ -47,6 +47,12 @@ student_t as (
 
 ),
 
+breaks as (
+
+    select * from {{ ref('int_series_breaks') }}
+
+),
+
 defined as (
 
     select
@@ -93,20 +99,24 @@ overall as (
 cut as (
 
     select
-        kpi,
-        grain,
-        period_start,
-        segment_dimension,
-        segment_value,
-        numerator,
-        denominator,
-        extra,
-        n,
-        persons,
+        measured.kpi,
+        measured.grain,
+        measured.period_start,
+        measured.segment_dimension,
+        measured.segment_value,
+        measured.numerator,
+        measured.denominator,
+        measured.extra,
+        measured.n,
+        measured.persons,
         false as is_empty
 
     from measured
-    where segment_dimension <> 'overall' and segment_value is not null and n > 0
+    inner join defined on measured.kpi = defined.kpi
+    where measured.segment_dimension <> 'overall'
+        and measured.segment_value is not null
+        and measured.n > 0
+        and defined.is_live
 
 ),
 
@@ -371,12 +381,19 @@ neighboured as (
         cast(now.n as bigint) as n,
         cast(now.persons as bigint) as persons,
         periods.is_complete,
-        {{ add_days('periods.period_end', 'defined.matures_after_days') }}
+        defined.matures_after_days = 0
+        or {{ add_days('periods.period_end', 'defined.matures_after_days') }}
         <= {{ day_after_as_of() }} as is_mature,
         defined.is_first_based and periods.is_before_history as is_left_truncated,
         now.is_suppressed,
-        case when periods.is_complete then before.value end as previous_value,
-        case when periods.is_complete then ago.value end as year_ago_value,
+        case
+            when periods.is_complete and not coalesce(breaks.is_previous_broken, false)
+                then before.value
+        end as previous_value,
+        case
+            when periods.is_complete and not coalesce(breaks.is_year_ago_broken, false)
+                then ago.value
+        end as year_ago_value,
         case when now.segment_dimension = 'overall' then targets.target end as target,
         {{ as_of_date() }} as as_of_date
 
@@ -396,6 +413,13 @@ neighboured as (
         and periods.year_ago_start = ago.period_start
         and now.segment_dimension = ago.segment_dimension
         and now.segment_value = ago.segment_value
+    left join breaks
+        on now.kpi = breaks.kpi
+        and now.grain = breaks.grain
+        and now.period_start = breaks.period_start
+        and case
+            when now.segment_dimension = 'platform' then now.segment_value else 'all'
+        end = breaks.platform
     left join targets on now.kpi = targets.kpi and now.grain = targets.grain
 
 )
