@@ -391,8 +391,7 @@ neighboured as (
                 then before.value
         end as previous_value,
         case
-            when periods.is_complete and not coalesce(breaks.is_year_ago_broken, false)
-                then ago.value
+            when periods.is_complete and breaks.kpi is null then ago.value
         end as year_ago_value,
         case when now.segment_dimension = 'overall' then targets.target end as target,
         {{ as_of_date() }} as as_of_date
