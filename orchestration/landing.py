@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import Feed, load_contract
@@ -452,9 +453,10 @@ class Landing:
         rejected = FeedReport("")
         self._commit([self._read(p, rejected) for p in self._planned if p.feed is None])
         for feed in self.feeds:
-            folder = self.company.raw / feed.source / feed.name / "load_id=none"
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_parquet(_no_rows(feed), folder / "empty.parquet")
+            empty = self.company.raw / feed.source / feed.name / "load_id=none" / "empty.parquet"
+            empty.parent.mkdir(parents=True, exist_ok=True)
+            if not empty.exists() or not pq.read_schema(empty).equals(_no_rows(feed).schema):
+                replace_parquet(_no_rows(feed), empty, durable=False)
         self.ledger.close_night(self.delivered_at)
         self.ledger.remember_hashes(self._arrivals.hashes)
         self.ledger.export(self.company.raw)

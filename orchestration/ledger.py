@@ -384,13 +384,15 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def replace_parquet(table: pa.Table, path: Path) -> None:
+def replace_parquet(table: pa.Table, path: Path, *, durable: bool = True) -> None:
     """Write a small table aside and rename it in, so that no reader sees half of it."""
     aside = path.with_name(f".{path.name}.tmp")
     pq.write_table(table, aside)
-    fsync(aside)
+    if durable:
+        fsync(aside)
     os.replace(aside, path)
-    fsync(path.parent)
+    if durable:
+        fsync(path.parent)
 
 
 def fsync(path: Path) -> None:

@@ -262,6 +262,7 @@ class Cast:
             when strlen({text}) = 20 and {whole} and suffix({text}, 'Z')
                 then coalesce(try_cast(left({text}, 19) as timestamp), {slow})
             when strlen({text}) = 25 and {whole} and substr({text}, 20, 1) in ('+', '-')
+                and substr({text}, 21, 2) < '14'
                 then coalesce(try_cast({text} as timestamptz)::timestamp, {slow})
             else {slow} end"""
 

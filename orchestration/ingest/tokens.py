@@ -67,7 +67,8 @@ def _nfkc(values: pa.Array) -> pa.Array:
 
 MACROS = (
     # Only what is not ASCII can change; Python sees no more than that.
-    r"""folded(v) as trim(case when regexp_full_match(v, '[\x00-\x7F]*') then v else nfkc(v) end)""",
+    r"""folded(v) as trim(case
+        when regexp_full_match(v, '[\x00-\x7F]*') then v else nfkc(v) end)""",
     """hmac_token(v) as sha256(
         getvariable('token_outer')::blob
         || unhex(sha256(getvariable('token_inner')::blob || encode(v)))
