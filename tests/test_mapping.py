@@ -330,7 +330,7 @@ def test_a_file_that_no_pattern_matches_is_rejected_but_canonical_feeds_are_not(
     ("old", "new", "why"),
     [
         ("Lineitem quantity,Lineitem price", "Lineitem qty,Lineitem price",
-         'its mapping, feeds.order_items: Binder Error: Referenced column "Lineitem'),
+         "feeds.order_items.columns.quantity: no column `Lineitem quantity`; the nearest is `Line"),
         ("price,SKU", "price,Sku code", "no column `SKU`"),
         ("Email,", "E-Mail,", "fill_down: no column `Email`; the nearest is `E-Mail`"),
     ],
@@ -339,7 +339,7 @@ def test_a_column_that_the_file_lost_rejects_it_by_name(company, old, new, why):
     company.map(SHOPIFY)
     company.deliver("orders_export.csv", SHOPIFY_FILE.replace(old, new))
     (told,) = company.night()["orders"].rejected.values()
-    assert why in told or "no column" in told
+    assert why in told
 
 
 # ---- mistakes in a mapping

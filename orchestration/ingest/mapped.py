@@ -1,6 +1,7 @@
 """A mapping at work: the files of one delivery become the rows of feeds, still as text."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
@@ -39,6 +40,9 @@ LOCKS = (
     "set enable_external_access = false",
     "set allow_community_extensions = false",
     "set lock_configuration = true",
+)
+LOST_COLUMN = re.compile(
+    r'Referenced column "([^"]+)" not found.*?(?:Candidate bindings: ([^\n]*))?(?:\n|$)', re.S
 )
 SECONDS = "%Y-%m-%d %H:%M:%S.%f"
 
@@ -338,7 +342,7 @@ def _base(source: Source, columns: Sequence[str], where: str) -> str:
         return f"made_key([{texts}])"
     if source.column is not None:
         if source.column not in columns:
-            raise RejectedError(f"{where}: {_no_column(source.column, columns)}")
+            raise RejectedError(f"its mapping, {where}: {_no_column(source.column, columns)}")
         return duck.name(source.column)
     return _named_or_sql(source.source or source.sql or "", columns, where)
 
@@ -349,7 +353,9 @@ def _named_or_sql(text: str, columns: Sequence[str], where: str) -> str:
     try:
         check_expression(text)
     except ExpressionError as error:
-        raise RejectedError(f"{where}: {_no_column(text, columns)} ({error})") from None
+        raise RejectedError(
+            f"its mapping, {where}: {_no_column(text, columns)}, and as SQL it is {error}"
+        ) from None
     return text + "\n"
 
 
@@ -427,4 +433,7 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
     except (duckdb.OutOfMemoryException, duckdb.IOException):
         raise
     except duckdb.Error as error:
-        raise RejectedError(f"its mapping, {place}: {first_line(error)}") from None
+        why = first_line(error)
+        if lost := LOST_COLUMN.search(str(error)):
+            why = _no_column(lost[1], re.findall('"([^"]+)"', lost[2] or ""))
+        raise RejectedError(f"its mapping, {place}: {why}") from None
