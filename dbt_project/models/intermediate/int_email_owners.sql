@@ -15,9 +15,9 @@ existing as (
 
 ),
 
-versions as (
+customer_emails as (
 
-    select * from {{ ref('stg_crm__customer_versions') }}
+    select * from {{ ref('stg_crm__customer_emails') }}
 
 ),
 
@@ -30,12 +30,11 @@ identities as (
 emails as (
 
     select
-        versions.customer_key,
-        versions.email
+        customer_emails.customer_key,
+        customer_emails.email
 
-    from versions
-    inner join existing on versions.customer_key = existing.customer_key
-    where versions.email is not null
+    from customer_emails
+    inner join existing on customer_emails.customer_key = existing.customer_key
 
     union
 
