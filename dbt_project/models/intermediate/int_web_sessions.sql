@@ -1,3 +1,18 @@
+{%- set columns -%}
+        session_id,
+        system,
+        anonymous_key,
+        customer_key,
+        first_event_id,
+        platform,
+        utm_campaign,
+        event_count,
+        {%- for event in web_event_names() %}
+        {{ event }}_count,
+        {%- endfor %}
+        started_at,
+        ended_at
+{%- endset -%}
 with
 
 visits as (
@@ -8,7 +23,10 @@ visits as (
 
 visitors as (
 
-    select * from {{ ref('int_web_visitors') }}
+    select
+        anonymous_key,
+        person_key
+    from {{ ref('int_web_visitors') }}
     where person_key is not null
 
 ),
@@ -19,15 +37,61 @@ person_ids as (
 
 ),
 
+reached as (
+
+    select
+        *,
+        max(ended_at) over (
+            partition by anonymous_key order by started_at
+            rows between unbounded preceding and 1 preceding
+        ) as reached_at
+
+    from visits
+    where session_key is null
+
+),
+
+-- visits that begin at one instant share their number
+numbered as (
+
+    select
+        *,
+        sum(case
+            when started_at < reached_at + interval '30' minute then 0 else 1
+        end) over (partition by anonymous_key order by started_at) as session_number
+
+    from reached
+
+),
+
+assigned as (
+
+    select
+        session_key,
+        {{ columns }}
+
+    from visits
+    where session_key is not null
+
+    union all
+
+    select
+        anonymous_key || '#' || cast(session_number as string) as session_key,
+        {{ columns }}
+
+    from numbered
+
+),
+
 resolved as (
 
     select
-        visits.*,
+        assigned.*,
         coalesce(person_ids.person_key, visitors.person_key) as person_key
 
-    from visits
-    left join person_ids on visits.customer_key = person_ids.customer_key
-    left join visitors on visits.anonymous_key = visitors.anonymous_key
+    from assigned
+    left join person_ids on assigned.customer_key = person_ids.customer_key
+    left join visitors on assigned.anonymous_key = visitors.anonymous_key
 
 ),
 

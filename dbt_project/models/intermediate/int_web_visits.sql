@@ -1,75 +1,33 @@
 {#- The one pass over the events, from which sessions, visitors and app use are counted.
-    Only the events without a session of their own are sorted. -#}
-{%- set columns = [
-    'anonymous_key', 'customer_key', 'system', 'event_id', 'occurred_at', 'event_name',
-    'platform', 'utm_campaign',
-] -%}
+    Events of one half hour by the clock are less than 30 minutes apart: so those without
+    a session of their own can be collapsed before anything is sorted. -#}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
+{%- set epoch = "timestamp '1970-01-01 00:00:00'" -%}
 with
-
--- each half reads the feed for itself, so that no engine keeps all its events aside
-sessioned as (
-
-    select
-        session_key,
-        session_id,
-        {{ columns | join(',\n        ') }}
-
-    from {{ ref('stg_web__web_events') }}
-    where session_key is not null and occurred_at < {{ end_of_as_of() }}
-
-),
-
-preceded as (
-
-    select
-        {{ columns | join(',\n        ') }},
-        lag(occurred_at) over (
-            partition by anonymous_key order by occurred_at
-        ) as previous_at
-
-    from {{ ref('stg_web__web_events') }}
-    where session_key is null and occurred_at < {{ end_of_as_of() }}
-
-),
-
-numbered as (
-
-    select
-        *,
-        sum(case
-            when occurred_at < previous_at + interval '30' minute then 0 else 1
-        end) over (partition by anonymous_key order by occurred_at) as session_number
-
-    from preceded
-
-),
-
-events as (
-
-    select * from sessioned
-
-    union all
-
-    select
-        anonymous_key || '#' || cast(session_number as string) as session_key,
-        cast(null as string) as session_id,
-        {{ columns | join(',\n        ') }}
-
-    from numbered
-
-),
 
 described as (
 
     select
-        *,
+        session_key,
+        session_id,
+        system,
+        anonymous_key,
+        customer_key,
+        event_id,
+        event_name,
+        platform,
+        utm_campaign,
+        occurred_at,
+        case when session_key is null then
+            cast(floor({{ seconds_between(epoch, 'occurred_at') }} / 1800) as bigint)
+        end as half_hour,
         case
             when event_name in {{ app_events }} then {{ business_date('occurred_at') }}
         end as app_date,
         case when event_name in {{ app_events }} then platform end as app_platform
 
-    from events
+    from {{ ref('stg_web__web_events') }}
+    where occurred_at < {{ end_of_as_of() }}
 
 ),
 
@@ -93,7 +51,8 @@ collapsed as (
 
     from described
     group by
-        session_key, session_id, system, anonymous_key, customer_key, app_date, app_platform
+        session_key, session_id, system, half_hour, anonymous_key, customer_key, app_date,
+        app_platform
 
 ),
 
