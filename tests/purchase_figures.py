@@ -66,8 +66,9 @@ class Given:
     discount_rate: float = 0.10
     ltv_horizon_years: int = 5
 
-    def has(self, feed: str) -> bool:
-        return any(delivery.feed == feed for delivery in self.deliveries)
+    @cached_property
+    def feeds(self) -> set[str]:
+        return {delivery.feed for delivery in self.deliveries}
 
     # ---- calendar
 
@@ -312,6 +313,13 @@ class Facts:
         return dict(found)
 
     @cached_property
+    def contracts_of(self) -> dict[str, list[Contract]]:
+        found = defaultdict(list)
+        for contract in self.contracts:
+            found[contract.person].append(contract)
+        return found
+
+    @cached_property
     def begun_on(self) -> dict[str, date]:
         """The business date of each person's first order or contract."""
         days = defaultdict(list)
@@ -343,7 +351,8 @@ def facts_of(given: Given) -> Facts:
     items = defaultdict(list)
     for row in given.rows("order_items"):
         items[row["order_key"]].append(row)
-    known = {row["order_key"]: row for row in given.rows("orders") if given.happened(row["ordered_at"])}
+    ordered = [row for row in given.rows("orders") if given.happened(row["ordered_at"])]
+    known = {row["order_key"]: row for row in ordered}
     counted: dict[str, Order] = {}
     for key, row in known.items():
         if _counts(given, row):
@@ -381,8 +390,8 @@ class _Stores:
 
     def __init__(self, given: Given) -> None:
         stores = {r["system"] for r, _ in given.delivered("orders") if r.get("store_id")}
-        self.several_stores = len(stores) > 1
-        self.several_campaigns = len({d.system for d in given.deliveries if d.feed == "campaigns"}) > 1
+        campaigns = {row["system"] for row, _ in given.delivered("campaigns")}
+        self.several_stores, self.several_campaigns = len(stores) > 1, len(campaigns) > 1
 
     def cuts(self, row: Row) -> dict[str, str | None]:
         return {
@@ -581,11 +590,8 @@ def person_figures(
     buyers = len(by_person)
     new = [person for person, own in by_person.items() if any(order.is_first for order in own)]
     second = {p: facts.orders_of[p][1].day for p in new if len(facts.orders_of[p]) > 1}
-    ripe = [
-        person
-        for person in new
-        if facts.orders_of[person][0].day + timedelta(days=given.first_repeat_days) <= given.as_of
-    ]
+    first, within = {p: facts.orders_of[p][0].day for p in new}, given.first_repeat_days
+    ripe = [p for p in new if first[p] + timedelta(days=within) <= given.as_of]
     goods = known_sum(order.goods for order in orders)
     return {
         "new_customers": count(len(new)),
@@ -599,39 +605,35 @@ def person_figures(
             sum(second.get(person, date.max) < end for person in new), len(new)
         ),
         "first_repeat_rate": percent(
-            sum(
-                person in second
-                and (second[person] - facts.orders_of[person][0].day).days <= given.first_repeat_days
-                for person in ripe
-            ),
+            sum(p in second and (second[p] - first[p]).days <= within for p in ripe),
             len(ripe),
         ),
     }
 
 
-def state_figures(facts: Facts, persons: Iterable[str], start: date, end: date) -> dict[str, Figure]:
-    """Of persons, between the business dates `start` and `end` at their beginnings."""
-    given = facts.given
-    begins, ends = given.start_of(start), given.start_of(end)
-    contracts = defaultdict(list)
-    for contract in facts.contracts:
-        contracts[contract.person].append(contract)
-    tally = defaultdict(int)
-    for person in persons:
-        held = any(contract.is_active(begins) for contract in contracts[person])
-        holds = any(contract.is_active(ends) for contract in contracts[person])
-        joined = any(begins <= contract.started_at < ends for contract in contracts[person])
-        bought = facts.bought_before(person, start)
-        buys = facts.bought_before(person, end)
-        earlier = any(order.day < start for order in facts.orders_of.get(person, ()))
-        tally["held"] += held
-        tally["kept"] += held and holds
-        tally["holds"] += holds
-        tally["within"] += joined and not held and not holds
-        tally["bought"] += bought
-        tally["lapsed"] += bought and not buys
-        tally["buys"] += buys
-        tally["back"] += earlier and not bought and buys
+def states_of(facts: Facts, person: str, start: date, end: date) -> dict[str, bool]:
+    """What a person was and did between the beginnings of two business dates."""
+    begins, ends = facts.given.start_of(start), facts.given.start_of(end)
+    contracts = facts.contracts_of[person]
+    held = any(contract.is_active(begins) for contract in contracts)
+    holds = any(contract.is_active(ends) for contract in contracts)
+    joined = any(begins <= contract.started_at < ends for contract in contracts)
+    bought, buys = facts.bought_before(person, start), facts.bought_before(person, end)
+    earlier = any(order.day < start for order in facts.orders_of.get(person, ()))
+    return {
+        "held": held,
+        "kept": held and holds,
+        "holds": holds,
+        "within": joined and not held and not holds,
+        "bought": bought,
+        "lapsed": bought and not buys,
+        "buys": buys,
+        "back": earlier and not bought and buys,
+    }
+
+
+def state_figures(states: list[dict[str, bool]]) -> dict[str, Figure]:
+    tally = {name: sum(state[name] for state in states) for name in STATES}
     return {
         "churn_rate": percent(tally["held"] - tally["kept"], tally["held"]),
         "retention_rate": percent(tally["kept"], tally["held"]),
@@ -643,6 +645,9 @@ def state_figures(facts: Facts, persons: Iterable[str], start: date, end: date) 
     }
 
 
+STATES = ("held", "kept", "holds", "within", "bought", "lapsed", "buys", "back")
+
+
 # ---- lifetime values
 
 
@@ -651,9 +656,7 @@ def yearly_leavers(facts: Facts) -> float | None:
     given = facts.given
     end = given.as_of + ONE_DAY
     start = end - timedelta(days=365)
-    contracts = defaultdict(list)
-    for contract in facts.contracts:
-        contracts[contract.person].append(contract)
+    contracts = facts.contracts_of
     active = left = 0
     for person in facts.begun_on:
         if contracts[person]:
@@ -869,8 +872,9 @@ def _by_attribute(facts: Facts, persons: Iterable[str], start: date) -> dict[tup
 
 
 def _state_cells(facts: Facts, start: date, end: date) -> Cells:
-    groups = _by_attribute(facts, facts.begun_on, start)
-    return [(*cut, state_figures(facts, own, start, end)) for cut, own in groups.items()]
+    states = {person: states_of(facts, person, start, end) for person in facts.begun_on}
+    groups = _by_attribute(facts, states, start)
+    return [(*cut, state_figures([states[p] for p in own])) for cut, own in groups.items()]
 
 
 def _value_cells(facts: Facts, values: Mapping, start: date) -> Cells:
@@ -886,7 +890,7 @@ def _value_cells(facts: Facts, values: Mapping, start: date) -> Cells:
 
 def is_live(given: Given, kpi: str) -> bool:
     """Whether the company has the feeds that the figure rests on."""
-    return all(given.has(feed) for feed in RESTS_ON.get(kpi, ("orders",)))
+    return given.feeds.issuperset(RESTS_ON.get(kpi, ("orders",)))
 
 
 def _finish(given: Given, kpi: str, grain: str, start: date, figure: Figure) -> None:

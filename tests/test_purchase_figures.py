@@ -156,6 +156,8 @@ class MadeUp:
         )
         contracts = [self.contract(i) for i in range(60)]
         self.deliver_again("subscriptions", "crm", contracts, ended_at=[None])
+        for system in ["crm", *self.shops[1:]]:
+            self.deliver("campaigns", system, [self.campaign(name) for name in ("K1", "K2")])
         self.price_list()
         for shop in self.shops:
             if shop == "pos":
@@ -222,6 +224,9 @@ class MadeUp:
                 started_at + timedelta(days=self.below(1500)),
             ),
         }
+
+    def campaign(self, name: str) -> Row:
+        return {"campaign_id": name, "name": name, "started_at": self.moment()}
 
     def price_list(self) -> None:
         rows = [
@@ -342,7 +347,12 @@ NOT_SETTINGS = ("deliveries", "as_of", "id_systems", "fx_rates", "margin_rates")
 
 def first_day(given: Given) -> date:
     """The first business date with an event in any feed."""
-    happened = {"orders": "ordered_at", "refunds": "refunded_at", "subscriptions": "started_at"}
+    happened = {
+        "campaigns": "started_at",
+        "orders": "ordered_at",
+        "refunds": "refunded_at",
+        "subscriptions": "started_at",
+    }
     instants = [row[at] for feed, at in happened.items() for row in given.rows(feed) if row[at]]
     return given.day_of(min(instants))
 

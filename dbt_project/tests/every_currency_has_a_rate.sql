@@ -13,6 +13,12 @@ refunds as (
 
 ),
 
+items as (
+
+    select * from {{ ref('int_order_items') }}
+
+),
+
 missing as (
 
     select distinct
@@ -30,6 +36,15 @@ missing as (
 
     from refunds
     where fx_rate is null
+
+    union
+
+    select distinct
+        product_currency as currency,
+        ordered_month as month_start
+
+    from items
+    where product_fx_rate is null and unit_cost is not null
 
 )
 
