@@ -129,6 +129,12 @@ class Cast:
     has_serial_dates: bool = False
 
     @property
+    def _originals(self) -> list[str]:
+        return [f"t_{c.name}" for c in self.delivered] + [
+            f"u_{i}" for i in range(len(self.unknown))
+        ]
+
+    @property
     def delivered(self) -> list[Column]:
         return [column for column in self.feed.columns if column.name in self.texts]
 
@@ -137,13 +143,11 @@ class Cast:
         return [c.name for c in self.feed.columns if c.required and c.name not in self.texts]
 
     def stream(self, table: str, carried: Sequence[str] = ()) -> str:
-        """SQL: every row of `table` typed, with `_row`, `_newlines`, `_is_bad`, `_raw`.
+        """SQL: every row of `table` typed, with its `_row`, `_newlines` and what is bad of it.
 
-        `_raw` holds the row's texts where it is bad, or where an enum's value became `other`.
+        `_raw` holds the row's texts, as JSON, where it is bad or an enum's value became `other`.
         """
-        originals = [f"t_{c.name}" for c in self.delivered]
-        originals += [f"u_{i}" for i in range(len(self.unknown))]
-        kept = ", ".join(f"{o} := {o}" for o in (*originals, "_why", "_text"))
+        kept = ", ".join(f"'{o}', {o}" for o in (*self._originals, "_why", "_text"))
         return f"""
             with texts as (
                 select {self._texts(carried)}, _row, _newlines, _why, _text from ({table})
@@ -153,7 +157,7 @@ class Cast:
                 from typed)
             select {", ".join([*self._outputs(), *carried])}, {self._extra()} as extra_columns,
                 _row, _newlines, _is_bad, _why = '' as _is_blank,
-                case when _is_bad or _is_other then struct_pack({kept}) end as _raw
+                case when _is_bad or _is_other then json_object({kept})::varchar end as _raw
             from judged
         """
 
@@ -163,26 +167,32 @@ class Cast:
         `reasons` is a list of {column, value, reason}: empty where the row is good after all,
         because its parent in the table cancelled_parents(id) lets it be negative.
         """
-        originals = [f"t_{c.name}" for c in self.delivered]
-        originals += [f"u_{i}" for i in range(len(self.unknown))]
-        unpacked = ", ".join(f"_raw.{o} as {o}" for o in (*originals, "_why", "_text"))
+        kinds = ", ".join(f'"{o}": "VARCHAR"' for o in (*self._originals, "_why", "_text"))
+        labels = [*(c.name for c in self.delivered), *self.unknown]
+        whole = ", ".join(
+            f"{duck.text(label)}, {o}" for label, o in zip(labels, self._originals, strict=True)
+        )
         reasons = ", ".join(self._reasons())
         return f"""
-            with texts as (select {unpacked}, _raw, {", ".join((*carried, "_row"))} from {bad}),
+            with texts as (
+                select unnest(json_transform(_raw, '{{{kinds}}}')),
+                    {", ".join((*carried, "_row"))}
+                from {bad}
+            ),
             typed as (select *, {self._typed()} from texts),
             judged as (select *, list_filter([{reasons}], lambda r: r.reason is not null)
                 as reasons from typed)
             select {", ".join([*self._outputs(), *carried])}, {self._extra()} as extra_columns,
-                _row, reasons, coalesce(_text, to_json(_raw)::varchar) as _text
+                _row, reasons, coalesce(_text, json_object({whole})::varchar) as _text
             from judged
         """
 
     def others(self, bad: str) -> str:
         """SQL: per enum column the values that became `other`, and how often."""
         counts = [
-            f"""select {duck.text(c.name)} as column_name, _raw.t_{c.name} as value,
+            f"""select {duck.text(c.name)} as column_name, _raw ->> 't_{c.name}' as value,
                     count(*) as rows
-                from {bad} where {_became_other(c, f"_raw.t_{c.name}")} group by all"""
+                from {bad} where {_became_other(c, f"(_raw ->> 't_{c.name}')")} group by all"""
             for c in self.delivered
             if OTHER in c.enum
         ]
@@ -376,13 +386,17 @@ def _enum(column: Column, text: str) -> str:
 
 
 def _string(column: Column, text: str) -> str:
-    """The trimmed text; what begins and ends with visible ASCII is taken as it is."""
-    tidy = [f"{text} >= '!'", f"{text} < '~'", f"{text} not in ({duck.texts(MISSING)})"]
-    tidy += [f"not suffix({text}, {duck.text(sign)})" for sign in SPACE if sign not in "\r\ufeff"]
+    """The trimmed text; what is ASCII and has no space around it is taken as it is."""
+    tidy = [
+        f"{text} >= '!'",
+        f"strlen({text}) = length({text})",
+        *(f"not suffix({text}, {duck.text(sign)})" for sign in " \t\n\r"),
+        f"{text} not in ({duck.texts(MISSING)})",
+    ]
     slow = f"clean({text})"
     if column.is_id:
-        tidy += [f"not contains({text}, '{sign}')" for sign in "+."]
-        tidy.append(f"strlen({text}) = length({text})")
+        # 1.22158E+17 begins with a digit or a sign, all of which sort before the colon
+        tidy.append(f"({text} > ':' or not (contains({text}, '+') or contains({text}, '.')))")
         slow = rf"""case when regexp_full_match(clean({text}),
                 '[+-]?(\d+(\.\d+)?[eE]\+\d+|\d+\.\d+[eE]\d+)') then null
             else translate(clean({text}), '{WIDE[:10]}', '{NARROW[:10]}') end"""
