@@ -74,7 +74,7 @@ class RawData:
         self, as_of: date, select: str, id_systems: Mapping[str, Mapping[str, str]] | None = None
     ) -> Path:
         """Run dbt for the models that `select` names; the path of the warehouse."""
-        self._write_ledger()
+        self.write_ledger()
         program = [sys.executable, "-m", "orchestration.dbt", "--company", str(self.company)]
         given = ["--as-of", as_of.isoformat(), "--id-systems", json.dumps(id_systems or {})]
         command = ["--", "build", "--quiet", "--exclude-resource-type", "unit_test", "--select"]
@@ -105,7 +105,8 @@ class RawData:
             connection.register("given", given)
             connection.execute(f"copy (select {columns} from given) to '{folder / file}'")
 
-    def _write_ledger(self) -> None:
+    def write_ledger(self) -> None:
+        """Export the ledger of what was delivered so far."""
         for table, (_, types) in EXPORTS.items():
             rows = self.loads if table == "loads" else []
             folder = self.raw / "ledger" / table / EXPORTED
