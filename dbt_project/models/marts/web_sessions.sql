@@ -26,8 +26,8 @@ described as (
         begin_checkout_count > 0 as has_checkout,
         purchase_count > 0 as has_purchase,
         session_date,
-        started_at,
-        ended_at
+        cast(started_at as timestamp) as started_at,
+        cast(ended_at as timestamp) as ended_at
 
     from sessions
 
