@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestration.company import Company
 from orchestration.contract import Feed, load_contract
 from orchestration.ingest import casting, duck, tokens
-from orchestration.ingest.arrivals import Delivery, read_landing
+from orchestration.ingest.arrivals import Delivery, check_unchanged, read_landing
 from orchestration.ingest.casting import Cast
 from orchestration.ingest.mapped import MappedDelivery, map_delivery
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
@@ -159,7 +159,7 @@ class Landing:
     def _new_load(self, number: int, delivery: Delivery, feed: Feed | None, recipe: str) -> Load:
         load_id = f"{number:06d}-{delivery.sha256[:8]}"
         # A file that is read anew, its mapping mended, arrived when it arrived.
-        replayed = next((x for x in self._same(delivery, feed) if not x.is_rejected), None)
+        replayed = next(self._same(delivery, feed), None)
         return Load(
             number=number,
             load_id=load_id,
@@ -221,6 +221,7 @@ class Landing:
                 raise RejectedError(delivery.rejected or "of no feed")
             cast, table = self._table(delivery, feed, load, report)
             written = self._write(cast, table, load, delivery, folder)
+            check_unchanged(delivery, self._arrivals.hashes)
         except RejectedError as error:
             shutil.rmtree(folder, ignore_errors=True)
             report.rejected[delivery.name] = str(error)
@@ -277,9 +278,12 @@ class Landing:
         )
         if missing := cast.missing():
             named = ", ".join(f"`{name}`" for name in missing)
+            has = ", ".join(table.columns) or "none"
+            other = next((s for s in ";\t|" if len(table.columns) == 1 and s in has), None)
             raise RejectedError(
                 f"lacks the required column{'s' if len(missing) > 1 else ''} {named};"
-                f" it has {', '.join(table.columns) or 'none'}"
+                + (f" is its delimiter {other!r}? Say so in a mapping;" if other else "")
+                + f" it has {has}"
             )
         if unknown:
             fresh = [name for name in unknown if name not in report.unknown_columns]

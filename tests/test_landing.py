@@ -272,7 +272,7 @@ def test_plain_personal_data_reaches_neither_raw_nor_the_ledger(shop):
         ("a.csv", (ORDERS + "3,c3,2026-01-0").encode(), "line 4: the file ends in the middle of a"),
         ("a.csv", (ORDERS + '3,"c3,2026').encode(), "line 4: the file ends in the middle of a row"),
         ("a.csv", (ORDERS + "3," + "x" * 3_000_000).encode(), "longer than 2,000,000 bytes"),
-        ("a.csv", ORDERS.replace(",", ";").encode(), "lacks the required columns `order_id`"),
+        ("a.csv", ORDERS.replace(",", ";").encode(), "is its delimiter ';'?"),
         ("a.csv", ORDERS.replace("currency", "curr").encode(), "the required column `currency`"),
         ("a.jsonl", b'{"order_id": "1"}\n', "lacks the required columns `ordered_at`, `status`,"),
     ],
@@ -305,6 +305,32 @@ def test_a_file_of_no_feed_is_rejected_with_the_nearest_name(shop):
     assert "did you mean `orders`?" in shop.landing.rejected["shop/order/a.csv"]
     assert "lies in no system's folder" in shop.landing.rejected["b.csv"]
     assert len(shop.quarantined()) == 2
+
+
+def test_a_file_that_changes_while_it_is_read_is_rejected_and_read_when_it_is_whole(shop):
+    path = shop.deliver("a.csv", ORDERS)
+    landing = shop.open()
+    path.write_text(BAD)
+    assert (
+        "changed while it was read"
+        in landing.load(feeds_by_name()["orders"]).rejected["shop/orders/a.csv"]
+    )
+    landing.close()
+    assert shop.night("2026-02-01")["orders"].rows_loaded == 1
+
+
+def test_a_full_disk_names_the_path_and_leaves_no_file_under_its_final_name(shop, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    shop.deliver("a.csv", ORDERS)
+    landing = shop.open()
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_batch", full)
+    with pytest.raises(OSError, match=r"No space left on device.*part-0\.parquet"):
+        landing.load(feeds_by_name()["orders"])
+    monkeypatch.undo()
+    assert not list((shop.folder / "data" / "raw").rglob("load_id=0*"))
+    assert shop.night()["orders"].rows_loaded == 2
 
 
 def test_a_link_out_of_landing_is_not_followed(shop, tmp_path):

@@ -51,13 +51,12 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
     hashes: Hashes = {}
     found: dict[str, list[tuple[str, Path]]] = {}
     for name, path in _files(company.landing):
-        status = path.stat()
-        stamp = f"{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
+        size, stamp = _size_and_stamp(path)
         before = known.get(name)
-        if before and before[:2] == (status.st_size, stamp):
+        if before and before[:2] == (size, stamp):
             hashes[name] = before
         else:
-            hashes[name] = (status.st_size, stamp, digest(path))
+            hashes[name] = (size, stamp, digest(path))
         found.setdefault(name.split("/")[0], []).append((name, path))
     deliveries: list[Delivery] = []
     for system in sorted({*found, *company.systems}):
@@ -65,6 +64,21 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
         mapping = mappings.load_mapping(path) if path else None
         deliveries += _of_system(system, mapping, found.get(system, []), hashes)
     return Arrivals(tuple(deliveries), hashes)
+
+
+def check_unchanged(delivery: Delivery, hashes: Hashes) -> None:
+    """Raise RejectedError where a file is not any more what was hashed."""
+    for file in delivery.files:
+        if not file.path.exists() or _size_and_stamp(file.path) != hashes[file.name][:2]:
+            raise RejectedError(
+                f"{file.name} changed while it was read: have it written under another name"
+                " that begins with a dot, and renamed when it is whole"
+            )
+
+
+def _size_and_stamp(path: Path) -> tuple[int, str]:
+    status = path.stat()
+    return status.st_size, f"{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
 
 
 def _files(landing: Path) -> Iterator[tuple[str, Path]]:

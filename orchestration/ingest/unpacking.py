@@ -107,9 +107,12 @@ def unpack(path: Path, form: Form, encoding: str | None, folder: Path) -> Path:
 
 
 def _write(path: Path, chunks: Iterator[bytes]) -> None:
-    with path.open("wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
+    try:
+        with path.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+    except OSError as error:
+        raise OSError(error.errno or 0, error.strerror, str(path)) from error
 
 
 def _unpacked(path: Path, compression: str) -> Iterator[bytes]:

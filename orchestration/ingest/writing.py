@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -81,9 +82,9 @@ def write_table(
             batch = batch.set_column(batch.schema.get_field_index("_row"), "_row", rows)
             batch = _without(batch, "_is_blank")
             written.rows_in += len(batch)
-            aside.write(
-                batch.filter(batch["_raw"].is_valid()).select(["_raw", "_is_bad", "_row", *carried])
-            )
+            if batch["_raw"].null_count < len(batch):
+                told = batch.select(["_raw", "_is_bad", "_row", *carried])
+                aside.write(told.filter(told["_raw"].is_valid()))
             good = _without(batch, "_is_bad")
             raw.write(_with_origin(good, origin))
             written.rows_loaded += len(good)
@@ -231,14 +232,24 @@ class RawFile:
             )
         if len(batch):
             self.rows += len(batch)
-            self.writer.write_batch(batch)
+            with self._naming_the_path():
+                self.writer.write_batch(batch)
 
     def close(self) -> None:
         if self.writer is not None:
-            self.writer.close()
-            self.writer = None
-            with self.path.open("rb") as file:
-                os.fsync(file.fileno())
+            writer, self.writer = self.writer, None
+            with self._naming_the_path():
+                writer.close()
+                with self.path.open("rb") as file:
+                    os.fsync(file.fileno())
+
+    @contextmanager
+    def _naming_the_path(self) -> Iterator[None]:
+        """A full disk and the like, with the path that pyarrow leaves out."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno or 0, str(error), str(self.path)) from error
 
 
 def _repeating(batch: pa.RecordBatch) -> list[str]:
