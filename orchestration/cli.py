@@ -5,6 +5,7 @@ model or check · 2 the command or company.yml is wrong, and nothing was touched
 night holds the lock.
 """
 
+import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import click
 from orchestration.settings import ROOT, company_folder
 
 FAILED, WRONG, LOCKED = 1, 2, 3
+PLAIN_WIDTH = 120  # columns of a log, which has no width of its own
 
 
 class Problem(click.ClickException):
@@ -25,17 +27,21 @@ class Problem(click.ClickException):
 
 def _company(folder: Path | None):
     from orchestration.company import ConfigError, load_company
+    from orchestration.examination import refuse_unfit
 
     try:
-        return load_company(folder or company_folder())
+        company = load_company(folder or company_folder())
+        refuse_unfit(company)
+        return company
     except ConfigError as error:
         raise Problem(str(error), WRONG) from None
 
 
 def _console():
+    """What a command prints on; stays on standard output while that is redirected."""
     from rich.console import Console
 
-    return Console(stderr=False)
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 company_option = click.option(
@@ -114,7 +120,8 @@ def init(folder: Path) -> None:
     except FolderNotEmpty as error:
         raise Problem(str(error), WRONG) from None
     click.echo(
-        f"{folder}: put exports into landing/<system>/<feed>/, then `kizuna night --company {folder}`"
+        f"{folder}: put exports into landing/<system>/<feed>/;"
+        f" `kizuna night --company {folder}` runs a night"
     )
 
 
@@ -229,3 +236,7 @@ def docs(folder: Path | None, out: Path) -> None:
     from orchestration.dbt import write_docs
 
     click.echo(f"{write_docs(_company(folder), out)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,7 @@ IdSystems = Mapping[str, Mapping[str, str]]
 
 
 def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
-    """Every var of the dbt project: the company's settings, the as-of date and whose ids are whose."""
+    """Every var of the dbt project: the settings, the as-of date and whose ids are whose."""
     settings = company.settings.model_dump(mode="json")
     return {**settings, "as_of_date": as_of.isoformat(), "id_systems": id_systems}
 
@@ -64,6 +64,7 @@ class Dbt:
             KIZUNA_WAREHOUSE=str(self.warehouse),
             KIZUNA_SEEDS=str(self.folder / "reference"),
             KIZUNA_TEMP=str(self.folder / "temp"),
+            KIZUNA_SPARK=str(self.folder / "spark"),
             DBT_TARGET_PATH=str(self.artifacts),
             DBT_LOG_PATH=str(self.folder / "logs"),
             DBT_PROJECT_DIR=str(DBT_PROJECT),
@@ -158,7 +159,7 @@ def write_docs(company: Company, out: Path) -> Path:
 
 
 def main() -> int:
-    """`python -m orchestration.dbt --company DIR --as-of D -- build …`: dbt by hand, on work/dev."""
+    """dbt by hand, on data/work/dev: `python -m orchestration.dbt --company DIR --as-of D -- …`."""
     import argparse
 
     from orchestration.company import load_company

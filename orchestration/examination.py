@@ -10,12 +10,28 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from orchestration import publishing
-from orchestration.company import CONFIG, Company
+from orchestration.company import CONFIG, Company, ConfigError
 from orchestration.contract import load_contract
+from orchestration.ingest.mapping import load_mapping
+from orchestration.ingest.tokens import KEY_FILE
 from orchestration.lock import holder
 from orchestration.settings import token_key
 
 LITTLE_SPACE = 1_000_000_000  # bytes below which a night of any size is at risk
+
+
+def refuse_unfit(company: Company) -> None:
+    """Raise ConfigError for what would stop a night later: a wrong mapping, a lost key."""
+    systems = {path.name for path in company.landing.glob("*") if path.is_dir()}
+    for system in sorted(systems | company.systems.keys()):
+        if path := company.mapping(system):
+            load_mapping(path)
+    has_loads = next(company.raw.glob("*/*/load_id=0*"), None) is not None
+    if has_loads and not token_key() and not (company.keys / KEY_FILE).is_file():
+        raise ConfigError(
+            f"{company.keys / KEY_FILE}: the key of the tokens is gone; put it back, or set"
+            " KIZUNA_TOKEN_KEY: with another key, persons of earlier nights would be strangers"
+        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +23,7 @@ from orchestration.lock import only_writer
 from orchestration.settings import code_version
 
 DEV = "dev"  # the work folder of dbt by hand
+REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
 RUNNING, PUBLISHED, ASIDE, FAILED = "running", "published", "kept aside", "failed"
 
 
@@ -64,7 +66,6 @@ class Night:
     landing: Landing
     run: Run
     sequence: int
-    loads_before: int  # the number of the last load of an earlier night
     reports: dict[str, FeedReport] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
@@ -84,27 +85,38 @@ class Night:
         return self.reports[feed.name]
 
     def rejected(self) -> dict[str, str]:
-        """Files that could not be read, and why."""
-        reports = self.reports.values()
-        return self.landing.rejected | {
-            file: why for report in reports for file, why in report.rejected.items()
+        """Files that cannot be read and still lie in landing/, and why."""
+        latest = {load.file: load for load in self.ledger.loads()}
+        standing = {
+            file: REJECTED_BEFORE
+            for file, load in latest.items()
+            if load.is_rejected and (self.company.landing / file).exists()
         }
+        tonight = (report.rejected for report in self.reports.values())
+        return {**standing, **self.landing.rejected, **dict(ChainMap(*tonight))}
 
-    def loads(self) -> list[Load]:
-        """What this night loaded."""
+    def unjudged(self) -> list[Load]:
+        """Loads that stand and are part of no version yet: a night that was stopped leaves
+        what it loaded to be judged by the next.
+        """
+        judged = {
+            load["load_id"]
+            for version in publishing.versions(self.company)
+            for load in version.manifest["inputs"]
+        }
         return [
             load
             for load in self.ledger.loads()
-            if load.number > self.loads_before and not load.is_rejected
+            if not load.is_rejected and not load.is_superseded and load.load_id not in judged
         ]
 
     def view_loaded(self, path: Path) -> dict[str, Feed]:
-        """Make a DuckDB file with a view `raw_<source>_<feed>` of the rows that this night
-        loaded, for each feed of which it loaded any; the feeds by the names of their views.
+        """Make a DuckDB file with a view `raw_<source>_<feed>` of the rows that were loaded and
+        not judged yet, for each feed that has any; the feeds by the names of their views.
         """
         feeds = {feed.name: feed for feed in self.landing.feeds}
         views: dict[str, list[str]] = {}
-        for load in self.loads():
+        for load in self.unjudged():
             if load.rows_loaded:
                 folder = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
                 views.setdefault(load.feed, []).append(f"{folder}/*.parquet")
@@ -178,8 +190,7 @@ def open_night(
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
         landing = Landing(company, as_of, run.run_id)
-        last = max((load.number for load in ledger.loads()), default=0)
-        night = Night(company, ledger, landing, run, sequence, last)
+        night = Night(company, ledger, landing, run, sequence)
         try:
             yield night
         finally:

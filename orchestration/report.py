@@ -26,7 +26,7 @@ class Terminal:
 
     def __call__(self, text: str, kind: str) -> None:
         if kind in MARKS:
-            self.console.print(f"{MARKS[kind]} {escape(text)}")
+            self.console.print(f"{MARKS[kind]} {escape(text)}", soft_wrap=True)
         elif not self.console.is_terminal:
             return
         elif self._status is None:
@@ -49,14 +49,20 @@ def night(console: Console, version: Version, currency: str) -> None:
         console.print(_headlines(connection, version, currency))
         console.print(_quarantined(connection, version.run))
         for line in _not_live(connection):
-            console.print(line)
+            console.print(line, soft_wrap=True)
     where = version.folder / WHOLE
     if version.is_current:
         where = version.folder.parent.parent / "current" / WHOLE
-        console.print(f"\nPublished: [bold]{escape(str(where))}[/bold] (schema marts)")
-        console.print(f"Without persons: {escape(str(where.with_name(PERSON_FREE)))}")
+        console.print(
+            f"\nPublished: [bold]{escape(str(where))}[/bold] (schema marts)", soft_wrap=True
+        )
+        console.print(
+            f"Without persons: {escape(str(where.with_name(PERSON_FREE)))}", soft_wrap=True
+        )
     else:
-        console.print(f"\nKept aside, for a later day is published: {escape(str(where))}")
+        console.print(
+            f"\nKept aside, for a later day is published: {escape(str(where))}", soft_wrap=True
+        )
 
 
 def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods: int) -> None:

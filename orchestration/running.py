@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from orchestration.company import Company
@@ -28,9 +29,6 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
     serve(company.folder)
     import dagster as dg
 
-    from orchestration.definitions import defs
-
-    job = defs().resolve_job_def("nightly")
     config = {
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         "resources": {"night": {"config": {"wait_seconds": float(wait_seconds)}}},
@@ -43,7 +41,7 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         dg.partition_loading_context(effective_dt=over),
         _aside(company),
     ):
-        result = job.execute_in_process(
+        result = _nightly().execute_in_process(
             run_config=config,
             partition_key=as_of.isoformat(),
             instance=instance,
@@ -53,6 +51,13 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         return Outcome(_published_by(result), ())
     problems, is_locked = _problems(result)
     return Outcome(None, tuple(problems), is_locked)
+
+
+@cache
+def _nightly():
+    from orchestration.definitions import defs
+
+    return defs().resolve_job_def("nightly")
 
 
 @contextlib.contextmanager
@@ -86,10 +91,10 @@ def _problems(result) -> tuple[list[str], bool]:
             if not seen.passed and seen.check_name == "great_expectations":
                 table = seen.asset_key.to_user_string()
                 problems.extend(f"{table}: {line}" for line in (seen.description or "").split("\n"))
-        elif event.is_failure and not problems:
-            error = event.pipeline_failure_data.error
-            problems.append(_deepest(error))
-            is_locked = _root(error).cls_name == "LockHeld"
+        elif event.is_job_failure and not problems:
+            error = event.job_failure_data.error
+            problems.append(_deepest(error) if error else event.message)
+            is_locked = error is not None and _root(error).cls_name == "LockHeld"
     return problems, is_locked
 
 

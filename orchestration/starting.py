@@ -1,11 +1,14 @@
 """Starting: a new company folder, in which everything is explained where it stands."""
 
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
 from orchestration.company import CONFIG, Settings, System
+from orchestration.contract import load_contract
+from orchestration.settings import REFERENCE
 
 WIDTH = 88
 
@@ -17,25 +20,23 @@ SYSTEMS = """\
 {keys}
 """
 
-LANDING = """\
-Exports come here, and are never changed:
+README = """\
+# {name}
 
-    landing/<system>/<feed>/<any name>.<csv|tsv|jsonl|parquet|xlsx>[.gz|.zst]
+- `company.yml`: the settings, and what there is to know of the systems that deliver.
+- `landing/`: exports come here as they are, and are never changed:
+  `landing/<system>/<feed>/<any name>.<csv|tsv|jsonl|parquet|xlsx>[.gz|.zst]`, where the
+  system is a name of your choosing and the feed one of
+{feeds}.
+- `mappings/`: one YAML file per export whose shape is not that of a feed: what its columns
+  are called here, which dates and values it uses, what to leave out. It is found by its name
+  (`mappings/<system>.yml`), or named in `company.yml`.
+- `reference/`: small tables that people edit. A CSV file here replaces the one of the same
+  name that comes with Kizuna:
+{references}.
+- `data/`: what the nights make. BI reads `data/current/kizuna.duckdb`, schema `marts`.
 
-<system> is a name of your choosing, <feed> one of:
-
-{feeds}
-"""
-
-MAPPINGS = """\
-One YAML file per export whose shape is not that of a feed: what its columns are called
-here, which dates and values it uses, what to leave out. Name it after its system
-(mappings/<system>.yml), or name it in company.yml.
-"""
-
-REFERENCE = """\
-Small tables that people edit. A CSV file here replaces the one of the same name that
-comes with Kizuna: {names}.
+`kizuna night --company .` runs a night.
 """
 
 
@@ -45,21 +46,24 @@ class FolderNotEmpty(Exception):
 
 def start_company(folder: Path) -> None:
     """Make DIR with company.yml and its folders; never over one that is there."""
-    from orchestration.contract import load_contract
-    from orchestration.settings import REFERENCE as REFERENCE_FOLDER
-
     if (folder / CONFIG).exists():
         raise FolderNotEmpty(f"{folder / CONFIG} is there already; choose another folder")
-    feeds = textwrap.fill(", ".join(feed.name for feed in load_contract()), WIDTH)
-    names = ", ".join(sorted(path.name for path in REFERENCE_FOLDER.glob("*.csv")))
-    for name, text in {
-        "landing": LANDING.format(feeds=feeds),
-        "mappings": MAPPINGS,
-        "reference": textwrap.fill(REFERENCE.format(names=names), WIDTH) + "\n",
-    }.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / "README.txt").write_text(text, encoding="utf-8")
-    (folder / CONFIG).write_text(_config(folder.resolve().name), encoding="utf-8")
+    name = folder.resolve().name
+    for part in ("landing", "mappings", "reference"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / part / ".gitkeep").touch()
+    readme = README.format(
+        name=name,
+        feeds=_listed(feed.name for feed in load_contract()),
+        references=_listed(sorted(path.name for path in REFERENCE.glob("*.csv"))),
+    )
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / CONFIG).write_text(_config(name), encoding="utf-8")
+
+
+def _listed(names: Iterable[str]) -> str:
+    text = ", ".join(f"`{name}`" for name in names)
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def _config(name: str) -> str:

@@ -18,7 +18,7 @@ from orchestration.night import Night
     owners=["team:kizuna"],
 )
 def published_marts(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
-    """Every mart as one version, in DuckDB and Parquet; a mart that nobody judges is not among them."""
+    """Every mart, as one version in DuckDB and Parquet."""
     progress.doing("publishing")
     version = night.publish(marts)
     rows = version.manifest["rows"]

@@ -15,8 +15,8 @@ FIRST_DAY = "2000-01-01"  # no export reaches further back
 WAIT_SECONDS = 6 * 3600  # a scheduled night waits for the one before it, and not for ever
 
 hasten()
-company = load_company(company_folder())
-days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone=company.settings.business_timezone)
+zone = load_company(company_folder()).settings.business_timezone
+days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone=zone)
 
 
 @dg.resource(config_schema={"wait_seconds": dg.Field(float, default_value=float(WAIT_SECONDS))})
@@ -26,7 +26,7 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
     if "dagster/partition" not in tags:
         raise dg.Failure("A night needs a business date: choose one partition.")
     with open_night(
-        company,
+        load_company(company_folder()),
         date.fromisoformat(tags["dagster/partition"]),
         context.resource_config["wait_seconds"],
         lambda holder: progress.done(f"waiting for {holder}"),

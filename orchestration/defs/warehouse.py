@@ -16,11 +16,12 @@ from dbt.version import get_installed_version
 from packaging.version import Version
 
 from orchestration import progress, publishing
-from orchestration.dbt import PROGRAM, manifest
+from orchestration.dbt import PROGRAM, fingerprint, manifest
 from orchestration.defs.resources import days
 from orchestration.night import Night
 from orchestration.settings import DBT_PROJECT
 
+PARSED = fingerprint()
 marts = publishing.marts(manifest())
 EXAMPLES = 3  # rows shown of a test that fails
 BUILD = ("build", "--exclude-resource-type", "unit_test")
@@ -56,6 +57,8 @@ translator = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=True))
 )
 def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night]) -> Iterator[Any]:
     """Run `dbt build` once; events are passed on with the rows that each table came to have."""
+    if fingerprint() != PARSED:
+        raise dg.Failure("the dbt project changed since this process started: start it again")
     night.dbt.prepare()
     invocation = DbtCliInvocation.run(
         args=PROGRAM + night.dbt.arguments(BUILD),

@@ -1,0 +1,83 @@
+"""A small made-up shop, a night over it, and the command line that ran it."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestration.cli import main
+from orchestration.sample import LAST_DAY, write_sample
+
+AS_OF = LAST_DAY.isoformat()
+
+Kizuna = Callable[..., Result]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A company folder, and what the last command on it printed."""
+
+    folder: Path
+    output: str = ""
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def published(self) -> Path:
+        return self.data / "current" / "kizuna.duckdb"
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.published.resolve()), read_only=True) as connection:
+            return connection.sql(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def kizuna() -> Kizuna:
+    """Run the command line in this process, as `kizuna <args>`."""
+
+    def run(*args: object) -> Result:
+        return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company folder with exports, on which no night ran."""
+    folder = tmp_path_factory.mktemp("delivered") / "shop"
+    write_sample(folder, customers=200, days=200, seed=11)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def night(delivered: Path, tmp_path_factory: pytest.TempPathFactory, kizuna: Kizuna) -> Shop:
+    """The shop after its first night; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("night") / "shop"
+    shutil.copytree(delivered, folder)
+    result = kizuna("night", "--company", folder, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    return Shop(folder, result.output)
+
+
+@pytest.fixture
+def shop(night: Shop, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of that shop, to be spoiled."""
+    folder = tmp_path / "shop"
+    shutil.copytree(night.folder, folder, symlinks=True)
+    yield Shop(folder)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Every file below a folder, by the sha256 of its bytes."""
+    return {
+        str(path.relative_to(folder.resolve())): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.resolve().rglob("*"))
+        if path.is_file()
+    }

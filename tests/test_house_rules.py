@@ -1,0 +1,65 @@
+"""The few rules the house enforces on itself, read from dbt's own manifest."""
+
+import pytest
+
+from orchestration.dbt import manifest as dbt_manifest
+from orchestration.validation import MART_SUITES
+
+LAYERS = ["source", "seed", "staging", "intermediate", "marts"]
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return dbt_manifest()
+
+
+def layer(manifest, unique_id: str) -> str:
+    kind = unique_id.partition(".")[0]
+    return kind if kind in LAYERS else manifest["nodes"][unique_id]["fqn"][1]
+
+
+def models(manifest) -> list[dict]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+def test_data_flows_one_way(manifest):
+    back = [
+        f"{node['name']} reads {parent}"
+        for node in models(manifest)
+        for parent in node["depends_on"]["nodes"]
+        if LAYERS.index(layer(manifest, parent)) > LAYERS.index(node["fqn"][1])
+    ]
+    assert not back
+
+
+def test_only_staging_reads_sources(manifest):
+    leaks = [
+        f"{node['name']} reads {parent}"
+        for node in models(manifest)
+        for parent in node["depends_on"]["nodes"]
+        if parent.startswith("source.") and node["fqn"][1] != "staging"
+    ]
+    assert not leaks
+
+
+def test_every_mart_is_judged(manifest):
+    marts = sorted(node["name"] for node in models(manifest) if node["fqn"][1] == "marts")
+    assert marts == MART_SUITES
+
+
+def test_every_mart_has_an_enforced_contract_and_says_what_it_holds(manifest):
+    wrong = []
+    for node in models(manifest):
+        if not node["description"].startswith("One row"):
+            wrong.append(f"{node['name']}: its description must open with its grain")
+        if node["fqn"][1] == "marts":
+            if not node["config"]["contract"]["enforced"]:
+                wrong.append(f"{node['name']}: no enforced contract")
+            if "about_persons" not in node["config"]["meta"]:
+                wrong.append(f"{node['name']}: meta lacks about_persons")
+            wrong += [
+                f"{node['name']}.{column['name']}: no description"
+                for column in node["columns"].values()
+                if not column["description"]
+            ]
+    assert not wrong

@@ -1,0 +1,218 @@
+"""Whole nights on a small made-up shop: what is published, and what nights do to one another."""
+
+import json
+import shutil
+import sqlite3
+from datetime import date, timedelta
+
+import duckdb
+import pytest
+from conftest import AS_OF, Kizuna, Shop, hashes
+
+from orchestration import running
+from orchestration.company import load_company
+from orchestration.contract import load_contract
+from orchestration.lock import only_writer
+from orchestration.publishing import current, versions
+
+OF_NIGHTS = {"runs", "data_quality"}  # marts that tell of the nights themselves
+
+
+@pytest.fixture(scope="module")
+def nights(night: Shop, tmp_path_factory: pytest.TempPathFactory, kizuna: Kizuna) -> Shop:
+    """The shop after a second night for the same day, and one for 40 days before."""
+    folder = tmp_path_factory.mktemp("nights") / "shop"
+    shutil.copytree(night.folder, folder, symlinks=True)
+    earlier = date.fromisoformat(AS_OF) - timedelta(days=40)
+    for day in (AS_OF, earlier):
+        result = kizuna("night", "--company", folder, "--as-of", day)
+        assert result.exit_code == 0, result.output
+    return Shop(folder, result.output)
+
+
+def rows(shop: Shop, run: str) -> dict[str, list[tuple]]:
+    """Every mart of a version, row by row in the order in which it lies there."""
+    path = shop.data / "versions" / run / "kizuna.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        names = connection.sql(
+            "select table_name from information_schema.tables where table_schema = 'marts'"
+        ).fetchall()
+        return {name: connection.sql(f"from marts.{name}").fetchall() for (name,) in names}
+
+
+def test_the_morning_reads_figures_quarantine_gaps_and_the_place(night):
+    assert f"As of {AS_OF}" in night.output
+    assert "Net revenue" in night.output
+    assert "In quarantine" in night.output
+    assert "live" in night.output
+    assert "current/kizuna.duckdb" in night.output.replace("\n", "")
+
+
+def test_what_is_published_is_judged_and_counted(night):
+    assert night.query("select status, rows_in > 0, rows_out > 0 from marts.runs") == [
+        ("published", True, True)
+    ]
+    kinds = night.query(
+        "select kind, bool_and(passed) from marts.data_quality group by 1 order by 1"
+    )
+    assert kinds == [("dbt", True), ("great_expectations", True)]
+    assert night.query("select count(*) from marts.kpi_values where value is not null")[0][0] > 1000
+
+
+def test_the_manifest_tells_where_everything_came_from(night):
+    manifest = json.loads((night.data / "current" / "manifest.json").read_text())
+    assert manifest["as_of_date"] == AS_OF
+    assert manifest["rows"]["orders"] > 0
+    files = {path["file"] for path in manifest["inputs"]}
+    assert any(file.startswith("shop/orders/") for file in files)
+    assert manifest["code_version"].startswith("0.1.0+")
+
+
+def test_parquet_holds_the_same_rows(night):
+    path = night.data / "current" / "parquet" / "kpi_values.parquet"
+    with duckdb.connect() as connection:
+        assert connection.sql(f"from '{path}'").fetchall() == night.query("from marts.kpi_values")
+
+
+def test_no_personal_data_is_published(night, delivered):
+    with duckdb.connect() as connection:
+        files = f"{delivered}/landing/crm/customers/*.csv.gz"
+        emails = connection.sql(
+            f"select email, family_name || given_name from read_csv('{files}', all_varchar = true)"
+        ).fetchall()
+    content = (night.data / "current" / "kizuna.duckdb").resolve().read_bytes()
+    plain = {text for row in emails for text in row if text and len(text) > 5}
+    assert plain and not [text for text in plain if text.encode() in content]
+
+
+def test_a_second_night_over_the_same_landing_changes_no_row(nights):
+    first, second = (rows(nights, f"{AS_OF}-00{turn}") for turn in (1, 2))
+    assert first.keys() == second.keys()
+    assert [name for name in first if name not in OF_NIGHTS and first[name] != second[name]] == []
+    assert len(second["runs"]) == 2
+
+
+def test_a_night_for_an_earlier_day_is_kept_aside_with_the_figures_of_then(nights):
+    company = load_company(nights.folder)
+    earlier = date.fromisoformat(AS_OF) - timedelta(days=40)
+    assert current(company).run == f"{AS_OF}-002"
+    assert "Kept aside" in nights.output
+    then = rows(nights, f"{earlier}-001")
+    assert {row[-1] for row in then["kpi_values"]} == {earlier}
+    assert 0 < len(then["orders"]) < len(rows(nights, f"{AS_OF}-002")["orders"])
+
+
+def test_a_finished_period_of_an_old_day_has_the_figures_of_the_new(nights):
+    """Net revenue of a month long over: rows are decided by what happened, not by when one asks."""
+    earlier = date.fromisoformat(AS_OF) - timedelta(days=40)
+
+    def revenue(run: str) -> dict:
+        return {
+            row[2]: row[7]
+            for row in rows(nights, run)["kpi_values"]
+            if row[:2] == ("orders", "month") and row[3] == "overall" and row[12]
+        }
+
+    then, now = revenue(f"{earlier}-001"), revenue(f"{AS_OF}-002")
+    assert then and then.items() <= now.items()
+
+
+def test_dagster_knows_every_run(nights):
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(nights.data / "dagster")) as instance:
+        runs = instance.get_runs()
+        key = dg.AssetKey(["published", "marts"])
+        assert len(runs) == 3 and all(run.is_success for run in runs)
+        assert len(instance.get_materialized_partitions(key)) == 2
+
+
+def test_another_night_is_named_and_nothing_is_touched(shop, kizuna):
+    company = load_company(shop.folder)
+    before = hashes(company.versions)
+    with only_writer(company.lock) as name:
+        name("2026-06-30-007")
+        result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+        outcome = running.run_night(company, date.fromisoformat(AS_OF))
+    assert result.exit_code == 3
+    assert "run 2026-06-30-007" in result.output and "process " in result.output
+    assert outcome.is_locked and "run 2026-06-30-007" in outcome.problems[0]
+    assert hashes(company.versions) == before
+
+
+def test_what_a_killed_night_left_is_swept_and_written_down(shop, kizuna):
+    with sqlite3.connect(shop.data / "ledger.sqlite") as ledger:
+        ledger.execute(
+            "insert into runs (run_id, as_of_date, status, started_at)"
+            " values ('2026-06-30-002', '2026-06-30', 'running', '2026-07-01T00:00:00')"
+        )
+    left = shop.data / "work" / "2026-06-30-002"
+    torn = shop.data / "versions" / "2026-06-30-002.tmp"
+    for folder in (left, torn):
+        folder.mkdir(parents=True)
+    (torn / "kizuna.duckdb").write_bytes(b"torn")
+    broken = shop.folder / "landing" / "shop" / "orders" / "broken.csv.gz"
+    broken.write_bytes(b"not gzip")
+    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+    assert result.exit_code == 1 and "broken.csv.gz" in result.output
+    assert not left.exists() and not torn.exists()
+    with sqlite3.connect(shop.data / "ledger.sqlite") as ledger:
+        known = dict(ledger.execute("select run_id, status from runs").fetchall())
+    assert known == {
+        "2026-06-30-001": "published",
+        "2026-06-30-002": "failed",
+        "2026-06-30-003": "failed",
+    }
+
+
+def test_the_version_before_can_be_made_current_again(nights, tmp_path, kizuna):
+    folder = tmp_path / "shop"
+    shutil.copytree(nights.folder, folder, symlinks=True)
+    company = load_company(folder)
+    result = kizuna("rollback", "--company", folder)
+    assert result.exit_code == 0 and f"{AS_OF}-001" in result.output
+    assert current(company).run == f"{AS_OF}-001"
+    assert len(versions(company)) == 3
+
+
+def test_every_feed_is_an_asset_and_every_border_is_guarded():
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    definitions = defs()
+    graph = definitions.resolve_asset_graph()
+    raw = {key for key in graph.get_all_asset_keys() if key.path[0] == "raw"}
+    feeds = {dg.AssetKey(["raw", feed.source, feed.name]) for feed in load_contract()}
+    assert len(feeds) == 31
+    assert {key for key in raw if key.path[1] != "ledger"} == feeds
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.group_name != "default" and node.owners and node.kinds, key
+        assert node.description, key
+        assert node.partitions_def is not None, key
+    checks = {key for key in graph.asset_check_keys if key.name == "great_expectations"}
+    assert {key.asset_key for key in checks} >= feeds
+    assert dg.AssetKey(["marts", "kpi_values"]) in {key.asset_key for key in checks}
+
+
+def test_the_schedule_runs_every_missed_night_at_two_in_the_business_zone():
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    schedule = defs().resolve_schedule_def("nightly_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Tokyo")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    tick = datetime(2026, 7, 1, 2, tzinfo=ZoneInfo("Asia/Tokyo"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=tick,
+            repository_def=defs().get_repository_def(),
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.partition_key == "2026-06-30"
