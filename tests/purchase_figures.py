@@ -736,6 +736,8 @@ def _discounted(given: Given, yearly: float | None, leavers: float | None) -> fl
     return math.fsum(yearly * kept**year for year in range(given.ltv_horizon_years))
 
 
+VALUES = ("ltv_historic", "ltv_simple", "ltv_discounted")
+
 # ---- the long table
 
 Key = tuple[str, str, date, str, str]
@@ -881,7 +883,7 @@ def _value_cells(facts: Facts, values: Mapping, start: date) -> Cells:
     cells = []
     for cut, persons in _by_attribute(facts, values, start).items():
         figures = {}
-        for kpi in ("ltv_historic", "ltv_simple", "ltv_discounted"):
+        for kpi in VALUES:
             scores = [values[person][kpi] for person in persons]
             figures[kpi] = mean([score for score in scores if score is not None])
         cells.append((*cut, figures))
@@ -984,4 +986,41 @@ def cohorts(given: Given, facts: Facts) -> dict[tuple[date, int], dict[str, Any]
                 "is_complete": done,
             }
             since += 1
+    return found
+
+
+# ---- persons
+
+
+def customers(given: Given, facts: Facts) -> dict[str, dict[str, Any]]:
+    """Of each person who ever ordered or held a contract, what the mart customers says."""
+    values = lifetime_values(facts)
+    since = given.as_of - timedelta(days=364)
+    found = {}
+    for person in facts.begun_on:
+        orders = facts.orders_of.get(person, [])
+        refunds = [refund for refund in facts.refunds if refund.person == person]
+        revenue = [(order.day, order.goods) for order in orders]
+        revenue += [(refund.day, -refund.amount) for refund in refunds]
+        profit = [order.profit for order in orders] + [-refund.profit for refund in refunds]
+        contracts = facts.contracts_of[person]
+        found[person] = {
+            **facts.attributes(person, given.as_of),
+            "order_count": len(orders),
+            "order_count_365_days": sum(order.day >= since for order in orders),
+            "subscription_count": len(contracts),
+            "days_since_last_order": (given.as_of - orders[-1].day).days if orders else None,
+            "net_revenue_amount": _float(known_sum(amount for _, amount in revenue)),
+            "net_revenue_amount_365_days": _float(
+                known_sum(amount for day, amount in revenue if day >= since)
+            ),
+            "gross_profit_amount": _float(known_sum(profit)) if profit else None,
+            **values.get(person, dict.fromkeys(VALUES)),
+            "is_known": person in facts.persons.current,
+            "is_lead": False,
+            "is_active_by_order": facts.bought_before(person, given.as_of + ONE_DAY),
+            "is_active_by_contract": any(contract.is_active(given.end) for contract in contracts),
+            "first_ordered_date": orders[0].day if orders else None,
+            "last_ordered_date": orders[-1].day if orders else None,
+        }
     return found

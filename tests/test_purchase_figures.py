@@ -20,6 +20,7 @@ from tests.purchase_figures import (
     Given,
     Row,
     cohorts,
+    customers,
     facts_of,
     kpi_figures,
 )
@@ -338,7 +339,7 @@ def build(given: Given, folder: Path) -> duckdb.DuckDBPyConnection:
     raw.reference("fx_rates.csv", "\n".join(["currency,month,rate", *rates, ""]))
     margins = [f"{category},{rate}" for category, rate in given.margin_rates.items()]
     raw.reference("margin_rates.csv", "\n".join(["category,margin_rate", *margins, ""]))
-    warehouse = raw.build(given.as_of, "+kpi_values +cohort_retention", given.id_systems)
+    warehouse = raw.build(given.as_of, "+kpi_values +cohort_retention +customers", given.id_systems)
     return duckdb.connect(str(warehouse), read_only=True)
 
 
@@ -358,6 +359,8 @@ def first_day(given: Given) -> date:
 
 
 def same(one: Any, other: Any) -> bool:
+    if isinstance(one, Decimal):  # of a mart, rounded to four places
+        return other is not None and abs(float(one) - other) <= 5.1e-5
     if isinstance(one, float | int) and isinstance(other, float | int):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-7)
     return one == other
@@ -433,3 +436,16 @@ def test_every_cohort_is_that_computed_apart(case):
     found = {tuple(row[:2]): dict(zip(names, row[2:], strict=True)) for row in rows}
     told = differences(found, cohorts(given, facts))
     assert not told, f"{len(told)} differ\n" + "\n".join(told[:20])
+
+
+@every_case
+def test_every_customer_is_as_computed_apart(case):
+    given, facts, warehouse = case
+    expected = customers(given, facts)
+    names = list(next(iter(expected.values())))
+    rows = warehouse.execute(f"select person_key, {', '.join(names)} from marts.customers")
+    found = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows.fetchall()}
+    assert found.keys() >= expected.keys()
+    told = differences({person: found[person] for person in expected}, expected)
+    assert not told, f"{len(told)} differ\n" + "\n".join(told[:20])
+    assert all(found[other]["is_lead"] for other in found.keys() - expected.keys())

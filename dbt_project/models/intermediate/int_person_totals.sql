@@ -17,12 +17,14 @@ totals as (
         sum(case
             when day > {{ add_days(as_of_date(), -365) }} then orders else 0
         end) as order_count_365_days,
-        coalesce(sum(goods_amount), 0) - coalesce(sum(refund_amount), 0) as net_revenue_amount,
-        coalesce(sum(case
-            when day > {{ add_days(as_of_date(), -365) }} then goods_amount
-        end), 0) - coalesce(sum(case
-            when day > {{ add_days(as_of_date(), -365) }} then refund_amount
-        end), 0) as net_revenue_amount_365_days,
+        sum(coalesce(goods_amount, -refund_amount)) as net_revenue_amount,
+        case
+            when max(day) <= {{ add_days(as_of_date(), -365) }} then {{ money('0') }}
+            else sum(case
+                when day > {{ add_days(as_of_date(), -365) }}
+                    then coalesce(goods_amount, -refund_amount)
+            end)
+        end as net_revenue_amount_365_days,
         sum(profit_amount) as gross_profit_amount
 
     from purchases

@@ -58,9 +58,12 @@ described as (
         coalesce(subscriptions.subscription_count, 0) as subscription_count,
         cast({{ days_between('totals.last_ordered_date', as_of_date()) }} as bigint)
             as days_since_last_order,
-        cast(coalesce(totals.net_revenue_amount, 0) as decimal(38, 4)) as net_revenue_amount,
-        cast(coalesce(totals.net_revenue_amount_365_days, 0) as decimal(38, 4))
-            as net_revenue_amount_365_days,
+        cast(case
+            when totals.person_key is null then 0 else totals.net_revenue_amount
+        end as decimal(38, 4)) as net_revenue_amount,
+        cast(case
+            when totals.person_key is null then 0 else totals.net_revenue_amount_365_days
+        end as decimal(38, 4)) as net_revenue_amount_365_days,
         cast(totals.gross_profit_amount as decimal(38, 4)) as gross_profit_amount,
         lifetime_values.annual_value,
         lifetime_values.margin,
