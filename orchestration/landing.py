@@ -46,6 +46,7 @@ class FeedReport:
     rows_duplicate: int = 0  # of files whose content was loaded before
     files: list[str] = field(default_factory=list)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # of (column, reason)
+    ignored: Counter[str] = field(default_factory=Counter)  # left out as the mapping says
     unknown_columns: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)  # file -> why
     warnings: list[str] = field(default_factory=list)
@@ -254,9 +255,14 @@ class Landing:
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
                 table = replace(table, bad=tuple(mapped.bad))
+            report.ignored += made.ignored
             if made.ignored:
-                each = ", ".join(f"{what} × {count:,}" for what, count in made.ignored.items())
-                report.warnings.append(f"{delivery.name}: left out as the mapping says: {each}")
+                most = [f"{what} × {count:,}" for what, count in made.ignored.most_common(SHOWN)]
+                more = len(made.ignored) - len(most)
+                report.warnings.append(
+                    f"{delivery.name}: {made.ignored.total():,} rows left out as the mapping says:"
+                    f" {', '.join(most)}" + (f" and {more} more kinds" if more else "")
+                )
         else:
             file = delivery.files[0]
             table = read_table(self._connection, file.path, file.form, self.work / load.load_id)

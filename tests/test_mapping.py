@@ -258,7 +258,7 @@ def test_three_header_rows_questions_as_columns_and_answers_to_ignore(company):
         ("R_3", "csat", 4, True),
     ]
     assert reports["answers"].warnings == [
-        "shop/qualtrics.csv: left out as the mapping says: nps 99 × 1"
+        "shop/qualtrics.csv: 1 rows left out as the mapping says: nps 99 × 1"
     ]
     assert company.rows("quarantined_rows", "feed, line, column_name, value") == [
         ("answers", 9, "numeric_value", "11"),
