@@ -3,30 +3,22 @@
 
 {#- The business date of an instant. -#}
 {% macro business_date(instant) -%}
-{{ return(adapter.dispatch('business_date', 'kizuna')(instant)) }}
-{%- endmacro %}
-
-{% macro default__business_date(instant) -%}
-cast(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ instant }})) as date)
-{%- endmacro %}
-
-{% macro spark__business_date(instant) -%}
-cast(from_utc_timestamp({{ instant }}, '{{ var("business_timezone") }}') as date)
+{%- set zone = var('business_timezone') -%}
+{%- if target.type == 'spark' -%}
+cast(from_utc_timestamp({{ instant }}, '{{ zone }}') as date)
+{%- else -%}
+cast(timezone('{{ zone }}', timezone('UTC', {{ instant }})) as date)
+{%- endif -%}
 {%- endmacro %}
 
 {#- The instant at which a business date begins. -#}
 {% macro start_of(business_date) -%}
-{{ return(adapter.dispatch('start_of', 'kizuna')(business_date)) }}
-{%- endmacro %}
-
-{% macro default__start_of(business_date) -%}
-timezone(
-    'UTC', timezone('{{ var("business_timezone") }}', cast({{ business_date }} as timestamp))
-)
-{%- endmacro %}
-
-{% macro spark__start_of(business_date) -%}
-to_utc_timestamp(cast({{ business_date }} as timestamp), '{{ var("business_timezone") }}')
+{%- set zone = var('business_timezone') -%}
+{%- if target.type == 'spark' -%}
+to_utc_timestamp(cast({{ business_date }} as timestamp), '{{ zone }}')
+{%- else -%}
+timezone('UTC', timezone('{{ zone }}', cast({{ business_date }} as timestamp)))
+{%- endif -%}
 {%- endmacro %}
 
 {#- Whole days, whole months and seconds. -#}
