@@ -81,6 +81,17 @@ class Dbt:
         self.folder.mkdir(parents=True, exist_ok=True)
         merge_reference(self.company, self.folder / "reference")
 
+    def start_parsing(self) -> subprocess.Popen:
+        """Have dbt read its project while something else is done; a build after it need not."""
+        self.prepare()
+        return subprocess.Popen(
+            PROGRAM + self.arguments(["parse", "--quiet"]),
+            env=self.environment(),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Run `dbt <command>` to its end, its output on this process's."""
         self.prepare()

@@ -485,10 +485,14 @@ class Landing:
         """Per id column: the system that the ids of a system are of, where it is another one.
 
         An id is of the one system that delivers its feed; where none or several do, of its own
-        system; and always of the one that company.yml names in `ids_of`.
+        system; and always of the one that company.yml names in `ids_of`. What is yet to be
+        loaded tonight counts as delivered, unless it turns out unreadable.
         """
         delivering: dict[str, set[str]] = {}
-        for load in self.ledger.loads():
+        known = self.ledger.loads()
+        read = {load.load_id for load in known}
+        yet = [p.load for p in self._planned if p.load.load_id not in read]
+        for load in (*known, *yet):
             if not load.is_rejected and load.feed:
                 delivering.setdefault(load.feed, set()).add(load.system)
         owners: dict[str, dict[str, str]] = {}

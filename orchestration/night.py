@@ -1,13 +1,15 @@
 """A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
 
+import importlib
 import shutil
+import subprocess
+import threading
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +71,29 @@ class Night:
     reports: dict[str, FeedReport] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
+    parsing: subprocess.Popen | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
     def folder(self) -> Path:
         return self.company.work / self.run.run_id
 
-    @cached_property
+    @property
     def dbt(self) -> Dbt:
         return Dbt(self.company, self.run.as_of_date, self.landing.id_systems(), self.folder)
+
+    def warm_up(self) -> None:
+        """Have what takes its time to start do so while files are landed: dbt reads its project,
+        and Great Expectations is imported.
+        """
+        self.parsing = self.dbt.start_parsing()
+        threading.Thread(target=importlib.import_module, args=("great_expectations",)).start()
+
+    def cool_down(self) -> None:
+        """Leave nothing running that the night started."""
+        if self.parsing is not None:
+            self.parsing.kill()
+            self.parsing.wait()
 
     def load(self, feed: Feed) -> FeedReport:
         """Load one feed, and remember how that went."""
@@ -192,8 +208,10 @@ def open_night(
         landing = Landing(company, as_of, run.run_id)
         night = Night(company, ledger, landing, run, sequence)
         try:
+            night.warm_up()
             yield night
         finally:
+            night.cool_down()
             ended = night.run if night.version else night.seen(FAILED)
             ledger.record_checks(asdict(check) for check in night.checks)
             ledger.record_run(asdict(ended))

@@ -59,14 +59,16 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     """Run `dbt build` once; events are passed on with the rows that each table came to have."""
     if fingerprint() != PARSED:
         raise dg.Failure("the dbt project changed since this process started: start it again")
-    night.dbt.prepare()
+    dbt = night.dbt
+    if night.parsing:
+        night.parsing.wait()
     invocation = DbtCliInvocation.run(
-        args=PROGRAM + night.dbt.arguments(BUILD),
-        env={**night.dbt.environment(), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"},
+        args=PROGRAM + dbt.arguments(BUILD),
+        env={**dbt.environment(), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"},
         manifest=manifest(),
         dagster_dbt_translator=translator,
         project_dir=DBT_PROJECT,
-        target_path=night.dbt.artifacts,
+        target_path=dbt.artifacts,
         raise_on_error=False,
         context=context,
         adapter=None,
