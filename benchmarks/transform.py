@@ -1,0 +1,205 @@
+"""Seconds from raw Parquet to marts, by dbt as the night runs it and by one script by hand."""
+
+import argparse
+import json
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.machine import describe_machine
+from benchmarks.raw import AS_OF, ID_SYSTEMS, Size, write_company, write_empty
+from orchestration.company import Company, load_company
+from orchestration.dbt import Dbt, merge_reference
+
+SCRIPT = Path(__file__).parent / "by_hand.sql"
+MARTS = ("orders", "web_sessions", "cohort_retention", "kpi_values")
+FACTS = ("int_purchases_measured", "int_web_sessions_measured", "int_web_visitors_measured")
+SELECTED = [
+    *(f"+{name}" for name in (*MARTS[:3], *FACTS)),
+    *("int_kpis_measured", "+int_kpi_feeds", "kpi_catalog", "kpi_values"),
+]
+DECIMALS = 6  # of a double that are compared
+MEMORY = "8GB"
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds that dbt took: altogether, and while at least one model or test was executed."""
+
+    wall: float
+    models: float
+    tests: float
+    slowest: list[tuple[float, str]]
+
+
+def build_by_dbt(
+    company: Company, *, with_tests: bool = True, whole: bool = False
+) -> tuple[Path, Took]:
+    """The marts by dbt in a new warehouse; but for the whole, other facts have no rows."""
+    dbt = Dbt(company, AS_OF, ID_SYSTEMS, company.work / "benchmark")
+    shutil.rmtree(dbt.folder, ignore_errors=True)
+    if not whole:
+        _build_empty(dbt)
+    command = ["build", "--quiet", "--exclude-resource-type", "unit_test"]
+    if not with_tests:
+        command += ["--exclude-resource-type", "test"]
+    if not whole:
+        command += ["--select", *SELECTED]
+    started = time.perf_counter()
+    _run(dbt, *command)
+    wall = time.perf_counter() - started
+    results = json.loads((dbt.artifacts / "run_results.json").read_text())["results"]
+    slowest = sorted(
+        ((r["execution_time"], r["unique_id"].split(".")[2]) for r in results), reverse=True
+    )
+    models = _covered([r for r in results if r["unique_id"].startswith("model.")])
+    tests = _covered([r for r in results if r["unique_id"].startswith("test.")])
+    return dbt.warehouse, Took(wall, models, tests, slowest)
+
+
+def build_by_hand(company: Company) -> tuple[Path, float]:
+    """The same marts by the script, in a database of its own; seconds that it took."""
+    folder = company.work / "by_hand"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    reference = merge_reference(company, folder / "reference")
+    filled = string.Template(SCRIPT.read_text()).substitute(
+        raw=company.raw, reference=reference, as_of=AS_OF
+    )
+    warehouse = folder / "warehouse.duckdb"
+    settings = {"threads": THREADS, "memory_limit": MEMORY, "temp_directory": str(folder / "temp")}
+    started = time.perf_counter()
+    with duckdb.connect(str(warehouse), config=settings) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(filled)
+    return warehouse, time.perf_counter() - started
+
+
+def differences(by_dbt: Path, by_hand: Path) -> dict[str, tuple[int, int]]:
+    """Per mart: rows, and rows that only one side has; doubles are compared to 6 decimals."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{by_dbt}' as dbt (read_only)")
+        connection.execute(f"attach '{by_hand}' as hand (read_only)")
+        return {mart: _difference(connection, mart) for mart in MARTS}
+
+
+def _difference(connection: duckdb.DuckDBPyConnection, mart: str) -> tuple[int, int]:
+    described = connection.execute(f"describe hand.marts.{mart}").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    columns = ", ".join(
+        f"round({name}, {DECIMALS}) as {name}" if kind == "DOUBLE" else name
+        for name, kind in types.items()
+    )
+    measured = "kpi in (select kpi from hand.marts.kpi_values)" if mart == "kpi_values" else "true"
+    ours = f"select {columns} from dbt.marts.{mart} where {measured}"
+    theirs = f"select {columns} from hand.marts.{mart}"
+    (rows,) = connection.execute(f"select count(*) from ({ours})").fetchone() or (0,)
+    (different,) = connection.execute(f"""
+        select count(*) from (
+            (({ours}) except all ({theirs})) union all (({theirs}) except all ({ours}))
+        )
+    """).fetchone() or (0,)
+    extra = {name for name, *_ in connection.execute(f"describe dbt.marts.{mart}").fetchall()}
+    assert extra == set(types), f"{mart}: only one side has {sorted(extra ^ set(types))}"
+    return rows, different
+
+
+def _build_empty(dbt: Dbt) -> None:
+    """Every table of the warehouse without a row, so that any choice of models can be built."""
+    nobody = Company(dbt.folder / "nobody", dbt.company.settings, {})
+    write_empty(nobody.raw)
+    empty = Dbt(nobody, AS_OF, {}, dbt.folder)
+    _run(empty, "build", "--quiet", "--resource-type", "seed", "--resource-type", "model")
+
+
+def _run(dbt: Dbt, *command: str) -> None:
+    """Run dbt; its own words are the error where it fails."""
+    dbt.prepare()
+    program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    done = subprocess.run(
+        [*program, *dbt.arguments(command)],
+        env=dbt.environment(),
+        cwd=dbt.folder,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"dbt {command[0]} failed:\n{done.stdout}{done.stderr}")
+
+
+def _covered(results: list[dict[str, Any]]) -> float:
+    """Seconds in which at least one of the results was being executed."""
+    spans = sorted(
+        (datetime.fromisoformat(t["started_at"]), datetime.fromisoformat(t["completed_at"]))
+        for result in results
+        for t in result["timing"]
+        if t["name"] == "execute"
+    )
+    seconds, reached = 0.0, None
+    for begin, end in spans:
+        begin = max(begin, reached) if reached else begin
+        if end > begin:
+            seconds += (end - begin).total_seconds()
+            reached = end
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    sizes = Size()
+    parser.add_argument("--order-lines", type=int, default=sizes.order_lines)
+    parser.add_argument("--web-events", type=int, default=sizes.web_events)
+    parser.add_argument("--persons", type=int, default=sizes.persons)
+    parser.add_argument("--rounds", type=int, default=1, help="of each side, in turn")
+    parser.add_argument("--no-tests", action="store_true", help="build without dbt's data tests")
+    parser.add_argument("--whole", action="store_true", help="build every model of the project")
+    parser.add_argument("--slowest", type=int, default=12, help="dbt nodes to name")
+    parser.add_argument("--folder", type=Path, help="keep raw data and results here")
+    given = parser.parse_args()
+    size = Size(given.order_lines, given.web_events, given.persons)
+
+    with tempfile.TemporaryDirectory(prefix="transform-") as name:
+        folder = (given.folder or Path(name) / "company").resolve()
+        write_company(folder, size)
+        company = load_company(folder)
+        print(
+            f"{describe_machine()}\n{size.order_lines:,} order lines, {size.web_events:,} web"
+            f" events, {size.persons:,} persons"
+        )
+        hands, dbts = [], []
+        for number in range(given.rounds):
+            by_hand, seconds = build_by_hand(company)
+            by_dbt, took = build_by_dbt(company, with_tests=not given.no_tests, whole=given.whole)
+            hands.append(seconds)
+            dbts.append(took)
+            print(
+                f"round {number + 1}: by hand {seconds:.1f} s; dbt {took.wall:.1f} s, of which"
+                f" models {took.models:.1f} s and tests {took.tests:.1f} s"
+            )
+        for seconds, node in dbts[-1].slowest[: given.slowest]:
+            print(f"    {seconds:6.1f} s  {node}")
+        wrong = 0
+        for mart, (rows, different) in differences(by_dbt, by_hand).items():
+            print(f"{mart}: {rows:,} rows, {different:,} of them or of the other side differ")
+            wrong += different
+        best = min(hands)
+        print(
+            f"best: models {min(t.models for t in dbts) / best:.2f} times the script,"
+            f" all of dbt {min(t.wall for t in dbts) / best:.2f} times"
+        )
+    if wrong:
+        raise SystemExit("the two sides differ: the ratio compares unlike things")
+
+
+if __name__ == "__main__":
+    main()
