@@ -487,6 +487,8 @@ class Recomputed:
             "platform": events[0]["platform"],
             "campaign": events[0]["utm_campaign"],
             "person": persons.pop() if len(persons) == 1 else None,
+            "session_id": events[0]["session_id"],
+            "system": events[0]["system"],
             "events": len(events),
             "pages": names.count("page_view") + names.count("product_view"),
             "dwell": (events[-1]["occurred_at"] - events[0]["occurred_at"]).total_seconds(),
@@ -971,13 +973,16 @@ def test_the_random_data_reach_every_kpi_and_cut(warehouse: Any, recomputed: Rec
 def test_every_session_is_a_row_of_the_mart(warehouse: Any, recomputed: Recomputed) -> None:
     rows = warehouse.execute(
         """
-        select session_date, platform, campaign_id, person_key, event_count, dwell_seconds,
+        select system, session_id, session_date, platform, campaign_id, person_key,
+            event_count, dwell_seconds,
             page_view_count + product_view_count, purchase_count > 0, has_cart, is_bounce
         from marts.web_sessions
         """
     ).fetchall()
     wanted = [
         (
+            row["system"],
+            row["session_id"],
             row["day"],
             row["platform"],
             row["campaign"],

@@ -1,5 +1,4 @@
 {%- set columns -%}
-        session_id,
         system,
         anonymous_key,
         customer_key,
@@ -15,9 +14,17 @@
 {%- endset -%}
 with
 
-visits as (
+delivered as (
 
     select * from {{ ref('int_web_visits') }}
+    where session_key is not null
+
+),
+
+loose as (
+
+    select * from {{ ref('int_web_visits') }}
+    where session_key is null
 
 ),
 
@@ -46,8 +53,7 @@ reached as (
             rows between unbounded preceding and 1 preceding
         ) as reached_at
 
-    from visits
-    where session_key is null
+    from loose
 
 ),
 
@@ -68,15 +74,16 @@ assigned as (
 
     select
         session_key,
+        false as is_built,
         {{ columns }}
 
-    from visits
-    where session_key is not null
+    from delivered
 
     union all
 
     select
         anonymous_key || '#' || cast(session_number as string) as session_key,
+        true as is_built,
         {{ columns }}
 
     from numbered
@@ -99,10 +106,9 @@ collapsed as (
 
     select
         session_key,
-        session_id,
-        system,
+        is_built,
         case when min(person_key) = max(person_key) then min(person_key) end as person_key,
-        min({{ record(['started_at', 'first_event_id', 'platform', 'utm_campaign']) }})
+        min({{ record(['started_at', 'first_event_id', 'platform', 'utm_campaign', 'system']) }})
             as first_visit,
         max(ended_at) as ended_at,
         cast(sum(event_count) as bigint) as event_count
@@ -111,7 +117,7 @@ collapsed as (
         {%- endfor %}
 
     from resolved
-    group by session_key, session_id, system
+    group by session_key, is_built
 
 ),
 
@@ -119,9 +125,10 @@ timed as (
 
     select
         *,
+        first_visit.system as system,
         first_visit.platform as platform,
         first_visit.utm_campaign as campaign_id,
-        {{ web_campaign_key('system', 'first_visit.utm_campaign') }} as campaign_key,
+        {{ web_campaign_key('first_visit.system', 'first_visit.utm_campaign') }} as campaign_key,
         first_visit.started_at as started_at
 
     from collapsed
@@ -132,7 +139,6 @@ sessions as (
 
     select
         session_key,
-        session_id,
         system,
         person_key,
         platform,
@@ -144,6 +150,7 @@ sessions as (
         {%- endfor %}
         cast({{ seconds_between('started_at', 'ended_at') }} as decimal(18, 6))
             as dwell_seconds,
+        is_built,
         {{ business_date('started_at') }} as session_date,
         started_at,
         ended_at

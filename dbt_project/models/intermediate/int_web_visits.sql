@@ -9,7 +9,6 @@ described as (
 
     select
         session_key,
-        session_id,
         system,
         anonymous_key,
         customer_key,
@@ -35,13 +34,11 @@ collapsed as (
 
     select
         session_key,
-        session_id,
-        system,
         anonymous_key,
         customer_key,
         app_date,
         app_platform,
-        min({{ record(['occurred_at', 'event_id', 'platform', 'utm_campaign']) }})
+        min({{ record(['occurred_at', 'event_id', 'platform', 'utm_campaign', 'system']) }})
             as first_event,
         max(occurred_at) as ended_at,
         count(*) as event_count
@@ -51,8 +48,7 @@ collapsed as (
 
     from described
     group by
-        session_key, session_id, system, half_hour, anonymous_key, customer_key, app_date,
-        app_platform
+        session_key, half_hour, anonymous_key, customer_key, app_date, app_platform
 
 ),
 
@@ -60,8 +56,7 @@ visits as (
 
     select
         session_key,
-        session_id,
-        system,
+        first_event.system as system,
         anonymous_key,
         customer_key,
         app_date,

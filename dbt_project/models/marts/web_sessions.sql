@@ -12,7 +12,9 @@ described as (
         session_key,
         person_key,
         system,
-        session_id,
+        case
+            when not is_built then substring(session_key, length(system) + 2)
+        end as session_id,
         platform,
         campaign_id,
         event_count,
