@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 PYTHON ?= python3
-AS_OF ?= $(shell cat seeds/sample/as_of)
+AS_OF ?= $(shell sed -n 's/.*"last_day": "\([0-9-]*\)".*/\1/p' seeds/sample/planted.json)
 EXTRAS := $(if $(shell command -v java),--extra spark)
 BIN := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -19,8 +19,11 @@ test: $(BIN)/.synced-dev
 dev: $(BIN)/.synced
 	kizuna dev
 
+# SQL is linted as the database sees it, rendered: macros included, jinja not.
 lint: $(BIN)/.synced-dev
-	ruff check . && ruff format --check . && sqlfluff lint dbt_project/models
+	ruff check . && ruff format --check .
+	python -m orchestration.dbt --company seeds/sample --as-of $(AS_OF) -- compile --quiet
+	sqlfluff lint --config .sqlfluff --processes 2 seeds/sample/data/work/dev/target/compiled/kizuna/models
 
 docs: $(BIN)/.synced
 	kizuna docs

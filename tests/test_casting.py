@@ -93,7 +93,16 @@ def test_a_missing_required_value_is_bad(connection):
 
 def test_surrounding_space_of_any_kind_is_trimmed(connection):
     values = [" a b ", " a", "a ", "\ta", "a\n", "　東京　", "\u00a0a\u00a0", "a　"]
-    assert cast_values(connection, "string", values) == ["a b", "a", "a", "a", "a", "東京", "a", "a"]
+    assert cast_values(connection, "string", values) == [
+        "a b",
+        "a",
+        "a",
+        "a",
+        "a",
+        "東京",
+        "a",
+        "a",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ datediff({{ later }}, {{ earlier }})
 
 {% macro seconds_between(earlier, later) -%}
 {%- if target.type == 'spark' -%}
-timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000.0D
+timestampdiff(microsecond, {{ earlier }}, {{ later }}) / cast(1000000 as double)
 {%- else -%}
-date_diff('microsecond', {{ earlier }}, {{ later }}) / 1000000.0::double
+date_diff('microsecond', {{ earlier }}, {{ later }}) / cast(1000000 as double)
 {%- endif -%}
 {%- endmacro %}
 
@@ -60,7 +60,9 @@ date_diff('microsecond', {{ earlier }}, {{ later }}) / 1000000.0::double
 select explode(sequence({{ first }}, {{ last }}, interval 1 day)) as day
 {%- else -%}
 select cast(day as date) as day
-from (select unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as day)
+from (
+    select unnest(generate_series({{ first }}, {{ last }}, interval 1 day)) as day
+) as series
 {%- endif -%}
 {%- endmacro %}
 
