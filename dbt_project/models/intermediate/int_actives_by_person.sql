@@ -158,7 +158,8 @@ buying_and_referring as (
 
     from short_periods as periods
     inner join referring
-        on periods.grain = referring.grain and periods.period_start = referring.period_start
+        on periods.grain = referring.grain
+        and periods.period_start = referring.period_start
     inner join islands
         on referring.referrer_key = islands.person_key
         and periods.counted_to between islands.active_from and islands.active_to

@@ -1,5 +1,5 @@
-{#- When persons are active at the beginning of a date, by order or by contract. Spans by
-    order alone never meet, so only persons with a contract are sorted. -#}
+{#- When persons are active at the beginning of a date, by order or by contract. Spans
+    by order alone never meet, so only persons with a contract are sorted. -#}
 with
 
 islands as (

@@ -37,10 +37,20 @@ resolved as (
 
 ),
 
+named as (
+
+    select
+        *,
+        coalesce(person_key, 'anonymous ' || anonymous_key) as user_key
+
+    from resolved
+
+),
+
 uses as (
 
     select
-        coalesce(person_key, 'anonymous ' || anonymous_key) as user_key,
+        user_key,
         person_key,
         day,
         platform,
@@ -48,8 +58,8 @@ uses as (
         sum(login_count) as logins,
         sum(feature_use_count) as feature_uses
 
-    from resolved
-    group by coalesce(person_key, 'anonymous ' || anonymous_key), person_key, day, platform
+    from named
+    group by user_key, person_key, day, platform
 
 ),
 

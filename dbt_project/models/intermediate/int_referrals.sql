@@ -22,7 +22,8 @@ known as (
         {{ business_date('referrals.referred_at') }} as referred_date,
         referrals.referred_at,
         case
-            when referrals.converted_at < {{ end_of_as_of() }} then referrals.converted_at
+            when referrals.converted_at < {{ end_of_as_of() }}
+                then referrals.converted_at
         end as converted_at
 
     from referrals

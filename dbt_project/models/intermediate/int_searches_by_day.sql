@@ -16,8 +16,10 @@ daily as (
         count(case when impressions is not null then clicks end) as click_rows,
         sum(case when impressions is not null then clicks end) as clicks,
         sum(case when clicks is not null then impressions end) as clicked_impressions,
-        count(case when impressions is not null then average_position end) as position_rows,
-        sum(cast(average_position * impressions as decimal(38, 4))) as weighted_positions,
+        count(case when impressions is not null then average_position end)
+            as position_rows,
+        sum(cast(average_position * impressions as decimal(38, 4)))
+            as weighted_positions,
         sum(case when average_position is not null then impressions end)
             as positioned_impressions
 

@@ -107,9 +107,12 @@ collapsed as (
     select
         session_key,
         is_built,
-        case when min(person_key) = max(person_key) then min(person_key) end as person_key,
-        min({{ record(['started_at', 'first_event_id', 'platform', 'utm_campaign', 'system']) }})
-            as first_visit,
+        case
+            when min(person_key) = max(person_key) then min(person_key)
+        end as person_key,
+        min({{ record([
+            'started_at', 'first_event_id', 'platform', 'utm_campaign', 'system',
+        ]) }}) as first_visit,
         max(ended_at) as ended_at,
         cast(sum(event_count) as bigint) as event_count
         {%- for event in web_event_names() %},
@@ -128,7 +131,8 @@ timed as (
         first_visit.system as system,
         first_visit.platform as platform,
         first_visit.utm_campaign as campaign_id,
-        {{ web_campaign_key('first_visit.system', 'first_visit.utm_campaign') }} as campaign_key,
+        {{ web_campaign_key('first_visit.system', 'first_visit.utm_campaign') }}
+            as campaign_key,
         first_visit.started_at as started_at
 
     from collapsed

@@ -22,8 +22,9 @@ firsts as (
 
     select
         anonymous_key,
-        min({{ record(['started_at', 'first_event_id', 'platform', 'utm_campaign', 'system']) }})
-            as first_visit
+        min({{ record([
+            'started_at', 'first_event_id', 'platform', 'utm_campaign', 'system',
+        ]) }}) as first_visit
 
     from visits
     group by anonymous_key
@@ -47,7 +48,10 @@ links as (
     left join systems as named on identities.identity_system = named.system
     inner join systems on named.system is null or named.system = systems.system
     where identities.identity_type = 'web_anonymous_id'
-        and (identities.linked_at is null or identities.linked_at < {{ end_of_as_of() }})
+        and (
+            identities.linked_at is null
+            or identities.linked_at < {{ end_of_as_of() }}
+        )
 
 ),
 
@@ -87,8 +91,9 @@ visitors as (
         firsts.anonymous_key,
         resolved.person_key,
         firsts.first_visit.platform as platform,
-        {{ web_campaign_key('firsts.first_visit.system', 'firsts.first_visit.utm_campaign') }}
-            as campaign_key,
+        {{ web_campaign_key(
+            'firsts.first_visit.system', 'firsts.first_visit.utm_campaign'
+        ) }} as campaign_key,
         firsts.first_visit.utm_campaign as campaign_id,
         {{ business_date('firsts.first_visit.started_at') }} as first_seen_date,
         firsts.first_visit.started_at as first_seen_at

@@ -1,6 +1,6 @@
 {#- The one pass over the events, from which sessions, visitors and app use are counted.
-    Events of one half hour by the clock are less than 30 minutes apart: so those without
-    a session of their own can be collapsed before anything is sorted. -#}
+    Events of one half hour by the clock are less than 30 minutes apart: so those
+    without a session of their own can be collapsed before anything is sorted. -#}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
 {%- set epoch = "timestamp '1970-01-01 00:00:00'" -%}
 with
@@ -38,8 +38,9 @@ collapsed as (
         customer_key,
         app_date,
         app_platform,
-        min({{ record(['occurred_at', 'event_id', 'platform', 'utm_campaign', 'system']) }})
-            as first_event,
+        min({{ record([
+            'occurred_at', 'event_id', 'platform', 'utm_campaign', 'system',
+        ]) }}) as first_event,
         max(occurred_at) as ended_at,
         count(*) as event_count
         {%- for event in web_event_names() %},
