@@ -2,9 +2,8 @@
 
 import os
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -18,47 +17,25 @@ from orchestration.contract import Feed, load_contract
 from orchestration.ingest import casting, duck, tokens
 from orchestration.ingest.arrivals import Delivery, check_unchanged, read_landing
 from orchestration.ingest.casting import Cast
+from orchestration.ingest.judging import (
+    SHOWN,
+    FeedReport,
+    LandingError,
+    compare_with_past,
+    stop_if_too_bad,
+)
 from orchestration.ingest.mapped import MappedDelivery, map_delivery
+from orchestration.ingest.planning import Planned, make_plan, owners_of_ids
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import Origin, Written, write_table
 from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
 
+__all__ = ["FeedReport", "Landing", "LandingError"]
+
 INCOMING = ".incoming"
 WORK = "landing-"
-SHOWN = 3  # reasons in a message
-USUAL_VOLUME = 10  # times as many rows as usual, or as few, are worth a word
 EVENT_TOLERANCE = timedelta(days=1)  # the contract of the night
-
-
-class LandingError(Exception):
-    """The night cannot go on with what was delivered; the message says which feed and why."""
-
-
-@dataclass
-class FeedReport:
-    """What became of a feed's deliveries in one night."""
-
-    feed: str
-    rows_in: int = 0
-    rows_loaded: int = 0
-    rows_quarantined: int = 0
-    rows_duplicate: int = 0  # of files whose content was loaded before
-    files: list[str] = field(default_factory=list)
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # of (column, reason)
-    ignored: Counter[str] = field(default_factory=Counter)  # left out as the mapping says
-    unknown_columns: list[str] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)  # file -> why
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A delivery that is to be loaded as a feed."""
-
-    delivery: Delivery
-    feed: Feed | None
-    load: Load
 
 
 class Landing:
@@ -79,11 +56,12 @@ class Landing:
         self._sweep()
         self._past = self.ledger.loads()
         self.delivered_at = self._time_of_delivery()
-        self._again: dict[str, list[tuple[str, Load | None]]] = {}
-        self._planned = self._plan()
+        self._plan = make_plan(
+            company, self.feeds, self._arrivals, self._past, self.delivered_at, self._known_files
+        )
         self._reports: dict[str, FeedReport] = {}
         self._mapped: dict[str, MappedDelivery | RejectedError] = {}
-        if self._planned:
+        if self._plan.planned:
             self.ledger.open_night(self.delivered_at, as_of, run_id)
 
     # ---- before the night
@@ -104,76 +82,6 @@ class Landing:
         end = midnight.replace(tzinfo=self.company.zone).astimezone(UTC).replace(tzinfo=None)
         last = self.ledger.last_delivered_at()
         return end if last is None or end > last else last + timedelta(seconds=1)
-
-    def _plan(self) -> list[_Planned]:
-        """What is to be loaded tonight, numbered in the order of feeds and names."""
-        order: dict[str, int] = {feed.name: i for i, feed in enumerate(self.feeds)}
-        wanted = [
-            (delivery, feed)
-            for delivery in self._arrivals.deliveries
-            for feed in (delivery.feeds or (None,))
-        ]
-        wanted.sort(key=lambda w: (order[w[1].name] if w[1] else -1, w[0].system, w[0].name))
-        number = max((load.number for load in self._past), default=0)
-        planned: list[_Planned] = []
-        tonight: set[tuple[str, str, str]] = set()
-        for delivery, feed in wanted:
-            recipe = self._recipe(delivery, feed)
-            known = self._known(delivery, feed, recipe)
-            content = (delivery.system, feed.name if feed else delivery.name, delivery.sha256)
-            if known or content in tonight:
-                if feed and delivery.name not in self._known_files:
-                    self._again.setdefault(feed.name, []).append((delivery.name, known))
-                continue
-            tonight.add(content)
-            number += 1
-            planned.append(_Planned(delivery, feed, self._new_load(number, delivery, feed, recipe)))
-        return planned
-
-    def _recipe(self, delivery: Delivery, feed: Feed | None) -> str:
-        """A fingerprint of all that decides how a file is read: another one reads it anew."""
-        parts = [
-            feed.fingerprint if feed else "",
-            delivery.mapping.fingerprint if delivery.mapping else "",
-            self.company.time_zone(delivery.system),
-            self.company.settings.business_timezone,
-        ]
-        return casting.fingerprint(parts)
-
-    def _same(self, delivery: Delivery, feed: Feed | None) -> Iterator[Load]:
-        """Earlier loads of the same content that still stand, the latest first."""
-        for load in reversed(self._past):
-            is_it = (load.system, load.feed, load.sha256) == (
-                delivery.system,
-                feed.name if feed else "",
-                delivery.sha256,
-            )
-            if is_it and not load.is_superseded:
-                yield load
-
-    def _known(self, delivery: Delivery, feed: Feed | None, recipe: str) -> Load | None:
-        for load in self._same(delivery, feed):
-            if load.recipe == recipe and (not load.is_rejected or load.file == delivery.name):
-                return load
-        return None
-
-    def _new_load(self, number: int, delivery: Delivery, feed: Feed | None, recipe: str) -> Load:
-        load_id = f"{number:06d}-{delivery.sha256[:8]}"
-        # A file that is read anew, its mapping mended, arrived when it arrived.
-        replayed = next(self._same(delivery, feed), None)
-        return Load(
-            number=number,
-            load_id=load_id,
-            system=delivery.system,
-            source=feed.source if feed else "",
-            feed=feed.name if feed else "",
-            file=delivery.name,
-            sha256=delivery.sha256,
-            recipe=recipe,
-            delivered_at=replayed.delivered_at if replayed else self.delivered_at,
-            is_full=bool(feed) and self.company.delivers_in_full(delivery.system, feed.name),
-            delivery=load_id,
-        )
 
     # ---- the night
 
@@ -204,15 +112,15 @@ class Landing:
     def _load(self, feed: Feed) -> FeedReport:
         report = FeedReport(feed.name)
         done: list[tuple[Load, list[Quarantined]]] = []
-        for planned in (p for p in self._planned if p.feed == feed):
+        for planned in (p for p in self._plan.planned if p.feed == feed):
             done.append(self._read(planned, report))
         self._count_again(feed, report)
-        self._compare_with_past(feed, [load for load, _ in done], report)
-        self._stop_if_too_bad(feed, report)
+        compare_with_past(self.company, feed, [load for load, _ in done], self._past, report)
+        stop_if_too_bad(self.company, report, self.company.quarantine / self.run_id)
         self._commit(done)
         return report
 
-    def _read(self, planned: _Planned, report: FeedReport) -> tuple[Load, list[Quarantined]]:
+    def _read(self, planned: Planned, report: FeedReport) -> tuple[Load, list[Quarantined]]:
         """Write one delivery's rows aside; a file that cannot be read is rejected, no more."""
         delivery, feed, load = planned.delivery, planned.feed, planned.load
         folder = self.company.raw / INCOMING / load.load_id
@@ -385,59 +293,11 @@ class Landing:
             report.warnings.append(f"{name}: has a header and no rows")
 
     def _count_again(self, feed: Feed, report: FeedReport) -> None:
-        for name, known in self._again.get(feed.name, []):
+        for name, known in self._plan.again.get(feed.name, []):
             rows = known.rows_in if known else 0
             report.rows_duplicate += rows
             as_what = f" as {known.file}" if known else " under another name"
             report.warnings.append(f"{name}: the same content was loaded before{as_what}")
-
-    def _compare_with_past(self, feed: Feed, loads: Sequence[Load], report: FeedReport) -> None:
-        """Words on new columns and unusual volumes; raise LandingError for a shrunken export."""
-        for system in sorted({load.system for load in loads if not load.is_rejected}):
-            new = [x for x in loads if x.system == system and not x.is_rejected]
-            old = [
-                x
-                for x in self._past
-                if (x.system, x.feed) == (system, feed.name)
-                and not x.is_rejected
-                and x.sha256 not in {n.sha256 for n in new}
-            ]
-            if not old:
-                continue
-            report.warnings += _changes(old[-1], new[-1])
-            rows = sum(load.rows_in for load in new)
-            usual = sum(load.rows_in for load in old) / len({load.delivered_at for load in old})
-            if rows > USUAL_VOLUME * usual or rows * USUAL_VOLUME < usual:
-                report.warnings.append(f"{system}: {rows:,} rows where {usual:,.0f} are usual")
-            if new[-1].is_full:
-                self._stop_if_shrunken(feed, system, old, rows)
-
-    def _stop_if_shrunken(self, feed: Feed, system: str, old: Sequence[Load], rows: int) -> None:
-        latest = max((x.delivered_at for x in old if x.is_full), default=None)
-        before = sum(x.rows_in for x in old if x.is_full and x.delivered_at == latest)
-        ceiling = self.company.settings.max_shrink_share
-        if before and (before - rows) / before > ceiling:
-            raise LandingError(
-                f"{system}/{feed.name}: the full export has {rows:,} rows, the one before it had"
-                f" {before:,}: it lost {(before - rows) / before:.1%}, more than the"
-                f" {ceiling:.1%} of max_shrink_share. Nothing was loaded. Deliver the whole"
-                " export, or raise max_shrink_share in company.yml if it is right"
-            )
-
-    def _stop_if_too_bad(self, feed: Feed, report: FeedReport) -> None:
-        ceiling = self.company.settings.quarantine_ceiling(feed.name)
-        if not report.rows_in or report.rows_quarantined / report.rows_in <= ceiling:
-            return
-        reasons = "; ".join(
-            f"{count:,} × {column + ': ' if column else ''}{reason}"
-            for (column, reason), count in report.reasons.most_common(SHOWN)
-        )
-        raise LandingError(
-            f"{feed.name}: {report.rows_quarantined:,} of {report.rows_in:,} rows are bad"
-            f" ({report.rows_quarantined / report.rows_in:.2%}), more than the {ceiling:.2%} of"
-            f" max_quarantined_share: {reasons}. Nothing of {', '.join(report.files)} was loaded;"
-            f" the rows and their reasons lie in {self.company.quarantine / self.run_id}"
-        )
 
     # ---- into raw and the ledger
 
@@ -461,7 +321,7 @@ class Landing:
     def close(self) -> None:
         """Give every feed its empty Parquet, export the ledger for dbt, and end the night."""
         rejected = FeedReport("")
-        self._commit([self._read(p, rejected) for p in self._planned if p.feed is None])
+        self._commit([self._read(p, rejected) for p in self._plan.planned if p.feed is None])
         for feed in self.feeds:
             empty = self.company.raw / feed.source / feed.name / "load_id=none" / "empty.parquet"
             empty.parent.mkdir(parents=True, exist_ok=True)
@@ -484,29 +344,12 @@ class Landing:
     def id_systems(self) -> dict[str, dict[str, str]]:
         """Per id column: the system that the ids of a system are of, where it is another one.
 
-        An id is of the one system that delivers its feed; where none or several do, of its own
-        system; and always of the one that company.yml names in `ids_of`. What is yet to be
-        loaded tonight counts as delivered, unless it turns out unreadable.
+        What is yet to be loaded tonight counts as delivered, unless it turns out unreadable.
         """
-        delivering: dict[str, set[str]] = {}
         known = self.ledger.loads()
         read = {load.load_id for load in known}
-        yet = [p.load for p in self._planned if p.load.load_id not in read]
-        for load in (*known, *yet):
-            if not load.is_rejected and load.feed:
-                delivering.setdefault(load.feed, set()).add(load.system)
-        owners: dict[str, dict[str, str]] = {}
-        for feed in (f for f in self.feeds if f.own_id):
-            holders = sorted(delivering.get(feed.name, ()))
-            referring = set().union(
-                *(held for name, held in delivering.items() if self._feed(name).refers_to(feed))
-            )
-            for system in sorted(referring | {*self.company.systems}):
-                named = self.company.system(system).ids_of.get(feed.own_id)
-                only = holders[0] if len(holders) == 1 and system in referring else None
-                if (owner := named or only) and owner != system:
-                    owners.setdefault(feed.own_id, {}).setdefault(system, owner)
-        return owners
+        yet = [p.load for p in self._plan.planned if p.load.load_id not in read]
+        return owners_of_ids(self.company, self.feeds, [*known, *yet])
 
     def _feed(self, name: str) -> Feed:
         return next(feed for feed in self.feeds if feed.name == name)
@@ -516,16 +359,6 @@ def _without_personal_data(feed: Feed, row: Quarantined) -> Quarantined:
     """What the warehouse may know of a bad row: no whole lines, no personal values."""
     names = {column.name for column in feed.columns if not column.pii}
     return row if row.column_name in names else replace(row, value=None)
-
-
-def _changes(before: Load, after: Load) -> Iterator[str]:
-    """Words on columns that came or went since the last delivery."""
-    old, new = (set((x.header or "").split("\n")) for x in (before, after))
-    if before.header is None or old == new:
-        return
-    for what, names in (("gone", old - new), ("new", new - old)):
-        if names:
-            yield f"{after.file}: columns {what} since {before.file}: {', '.join(sorted(names))}"
 
 
 def _no_rows(feed: Feed) -> pa.Table:
