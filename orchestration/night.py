@@ -1,6 +1,5 @@
 """A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
 
-import importlib
 import shutil
 import subprocess
 import threading
@@ -23,6 +22,7 @@ from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
 from orchestration.settings import code_version
+from orchestration.validation import great_expectations
 
 DEV = "dev"  # the work folder of dbt by hand
 REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
@@ -87,7 +87,7 @@ class Night:
         and Great Expectations is imported.
         """
         self.parsing = self.dbt.start_parsing()
-        threading.Thread(target=importlib.import_module, args=("great_expectations",)).start()
+        threading.Thread(target=great_expectations).start()
 
     def cool_down(self) -> None:
         """Leave nothing running that the night started."""

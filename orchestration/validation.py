@@ -3,9 +3,12 @@
 import importlib
 import json
 import pkgutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import expectations
@@ -39,13 +42,29 @@ class Judgement:
         return f"{self.check}: expected {self.expected}, observed {self.observed}"
 
 
+@cache
+def great_expectations() -> ModuleType:
+    """The library, which is imported where it is needed, for it takes seconds.
+
+    It looks for pyspark, and finding it takes seconds more. In a process that Dagster spawned,
+    pyspark 4 takes itself for a doctest and ends the process. Nothing here judges on Spark.
+    """
+    hides_spark = "pyspark" not in sys.modules
+    if hides_spark:
+        sys.modules["pyspark"] = None
+    try:
+        return importlib.import_module("great_expectations")
+    finally:
+        if hides_spark:
+            del sys.modules["pyspark"]
+
+
 def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, list[Judgement]]:
     """Judge tables, each by the suite named beside it, inside DuckDB and read-only.
 
     An expectation that errors has failed. Leaves no files behind.
     """
-    import great_expectations as gx
-
+    gx = great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_sql(
