@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import Feed, load_contract
-from orchestration.ingest import casting, duck, tokens
+from orchestration.ingest import duck, spellings, tokens
 from orchestration.ingest.arrivals import Delivery, check_unchanged, read_landing
 from orchestration.ingest.casting import Cast
 from orchestration.ingest.judging import (
@@ -93,7 +93,7 @@ class Landing:
     def _connection(self) -> duckdb.DuckDBPyConnection:
         key = tokens.read_key(self.company.keys)
         connection = duck.connect(self.work / "temp")
-        casting.install(connection)
+        spellings.install(connection)
         tokens.install(connection, key)
         connection.execute("create temp table cancelled_parents (id varchar)")
         return connection

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.contract import Column, Feed, RowRule, feeds_by_name, load_contract
-from orchestration.ingest import casting, duck, tokens
+from orchestration.ingest import duck, spellings, tokens
 from orchestration.ingest.casting import Cast
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -23,7 +23,7 @@ TOKYO, LONDON, NEW_YORK = "Asia/Tokyo", "Europe/London", "America/New_York"
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory):
     connection = duck.connect(tmp_path_factory.mktemp("work"))
-    casting.install(connection)
+    spellings.install(connection)
     tokens.install(connection, KEY)
     connection.execute("create temp table cancelled_parents (id varchar)")
     yield connection
@@ -398,8 +398,8 @@ def test_an_identity_is_normalised_by_its_type_and_plain_where_it_names_no_perso
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
 def test_tokens_agree_with_hmac_for_any_text(connection, text):
-    trimmed = text.strip(casting.SPACE)
-    if trimmed in casting.MISSING:
+    trimmed = text.strip(spellings.SPACE)
+    if trimmed in spellings.MISSING:
         return
     normal = unicodedata.normalize("NFKC", trimmed).strip(" ")
     assert tokens_of(connection, "given_name", [text]) == [expected_token(normal)]
