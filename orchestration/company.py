@@ -222,7 +222,7 @@ def load_company(folder: Path | str) -> Company:
         parsed = _File.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, lines, error))) from None
-    settings = Settings.model_validate(parsed.model_dump(exclude={"systems"}))
+    settings = Settings.model_validate({k: v for k, v in content.items() if k != "systems"})
     company = Company(folder, settings, parsed.systems)
     problems = list(_misnamed(company))
     if problems:

@@ -127,3 +127,8 @@ def test_a_reference_file_of_no_known_name_is_refused(tmp_path):
     (tmp_path / "reference").mkdir()
     (tmp_path / "reference" / "fx_rate.csv").touch()
     assert "did you mean `fx_rates.csv`?" in problem(tmp_path, "name: A\n")
+
+
+def test_a_share_may_be_the_whole(tmp_path):
+    (tmp_path / "company.yml").write_text("name: Shop\nmax_quarantined_share: '100 %'\n")
+    assert load_company(tmp_path).settings.quarantine_ceiling("orders") == 1.0
