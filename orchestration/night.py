@@ -8,7 +8,8 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from orchestration.validation import great_expectations
 
 DEV = "dev"  # the work folder of dbt by hand
 REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
+REGULAR = 3  # gaps between deliveries that make a habit
 RUNNING, PUBLISHED, ASIDE, FAILED = "running", "published", "kept aside", "failed"
 
 
@@ -110,6 +112,38 @@ class Night:
         }
         tonight = (report.rejected for report in self.reports.values())
         return {**standing, **self.landing.rejected, **dict(ChainMap(*tonight))}
+
+    def overdue(self) -> list[str]:
+        """Feeds that a system has delivered regularly, and that are missing now; each is a
+        check that warns.
+        """
+        tonight = self.run.as_of_date + timedelta(days=1)
+        late = []
+        for (source, feed, system), days in sorted(self._days_of_delivery().items()):
+            gaps = [(after - before).days for before, after in pairwise(days)][-REGULAR:]
+            if len(gaps) < REGULAR:
+                continue
+            quiet, usual = (tonight - days[-1]).days, max(gaps)
+            self.check(
+                f"raw/{source}/{feed}",
+                f"delivered by {system} as often as before",
+                "freshness",
+                quiet <= usual,
+                observed=f"{max(quiet, 0)} days ago",
+                expected=f"at most {usual} days ago",
+                severity="warn",
+            )
+            if quiet > usual:
+                late.append(f"{system}/{feed}: nothing since {days[-1]}, {usual} days are usual")
+        return late
+
+    def _days_of_delivery(self) -> Mapping[tuple[str, str, str], list[date]]:
+        days: dict[tuple[str, str, str], set[date]] = {}
+        for load in self.ledger.loads():
+            if not load.is_rejected:
+                at = load.delivered_at.replace(tzinfo=UTC).astimezone(self.company.zone)
+                days.setdefault((load.source, load.feed, load.system), set()).add(at.date())
+        return {key: sorted(known) for key, known in days.items()}
 
     def unjudged(self) -> list[Load]:
         """Loads that stand and are part of no version yet: a night that was stopped leaves

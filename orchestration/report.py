@@ -50,18 +50,22 @@ def night(console: Console, version: Version, currency: str) -> None:
         console.print(_quarantined(connection, version.run))
         for line in _not_live(connection):
             console.print(line, soft_wrap=True)
+        ((seconds,),) = connection.execute(
+            "select seconds from marts.runs where run_id = ?", [version.run]
+        ).fetchall()
+    console.print(f"\nDone in {seconds:.0f} s.")
     where = version.folder / WHOLE
     if version.is_current:
         where = version.folder.parent.parent / "current" / WHOLE
         console.print(
-            f"\nPublished: [bold]{escape(str(where))}[/bold] (schema marts)", soft_wrap=True
+            f"Published: [bold]{escape(str(where))}[/bold] (schema marts)", soft_wrap=True
         )
         console.print(
             f"Without persons: {escape(str(where.with_name(PERSON_FREE)))}", soft_wrap=True
         )
     else:
         console.print(
-            f"\nKept aside, for a later day is published: {escape(str(where))}", soft_wrap=True
+            f"Kept aside, for a later day is published: {escape(str(where))}", soft_wrap=True
         )
 
 

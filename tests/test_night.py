@@ -3,17 +3,20 @@
 import json
 import shutil
 import sqlite3
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
 import pytest
 from conftest import AS_OF, Kizuna, Shop, hashes
 
 from orchestration import running
-from orchestration.company import load_company
+from orchestration.company import Company, Settings, load_company
 from orchestration.contract import load_contract
+from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
+from orchestration.night import Check, Night, Run
 from orchestration.publishing import current, versions
+from orchestration.settings import serve
 
 OF_NIGHTS = {"runs", "data_quality"}  # marts that tell of the nights themselves
 
@@ -141,10 +144,20 @@ def test_another_night_is_named_and_nothing_is_touched(shop, kizuna):
 
 
 def test_what_a_killed_night_left_is_swept_and_written_down(shop, kizuna):
+    serve(shop.folder)
     with sqlite3.connect(shop.data / "ledger.sqlite") as ledger:
         ledger.execute(
             "insert into runs (run_id, as_of_date, status, started_at)"
             " values ('2026-06-30-002', '2026-06-30', 'running', '2026-07-01T00:00:00')"
+        )
+    import dagster as dg
+
+    home = str(shop.data / "dagster")
+    with dg.DagsterInstance.from_config(home) as instance:
+        killed = instance.create_run_for_job(
+            running._nightly(),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"kizuna/process": str(2**22 + 1)},
         )
     left = shop.data / "work" / "2026-06-30-002"
     torn = shop.data / "versions" / "2026-06-30-002.tmp"
@@ -163,6 +176,8 @@ def test_what_a_killed_night_left_is_swept_and_written_down(shop, kizuna):
         "2026-06-30-002": "failed",
         "2026-06-30-003": "failed",
     }
+    with dg.DagsterInstance.from_config(home) as instance:
+        assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
 
 
 def test_the_version_before_can_be_made_current_again(nights, tmp_path, kizuna):
@@ -197,7 +212,6 @@ def test_every_feed_is_an_asset_and_every_border_is_guarded():
 
 
 def test_the_schedule_runs_every_missed_night_at_two_in_the_business_zone():
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     import dagster as dg
@@ -216,3 +230,27 @@ def test_the_schedule_runs_every_missed_night_at_two_in_the_business_zone():
         )
         (request,) = schedule.evaluate_tick(context).run_requests
     assert request.partition_key == "2026-06-30"
+
+
+def test_a_feed_that_came_every_day_and_is_missing_is_an_alarm(tmp_path):
+    company = Company(tmp_path, Settings(), {})
+    ledger = Ledger(company.ledger)
+    for number, day in enumerate(["06-01", "06-02", "06-04", "06-05"], start=1):
+        at = datetime.fromisoformat(f"2026-{day}T15:00:00")  # midnight in Tokyo, a day later
+        common = {"source": "orders", "recipe": "", "sha256": str(number), "delivered_at": at}
+        often = Load(number, f"{number}-a", "shop", feed="orders", file=f"{number}.csv", **common)
+        once = Load(
+            number + 10, f"{number}-b", "crm", feed="products", file=f"{number}.csv", **common
+        )
+        ledger.open_night(at, at.date(), "earlier")
+        ledger.record_loads(at, "earlier", [(often, [])] + ([(once, [])] if number == 1 else []))
+
+    def alarms(as_of: str) -> tuple[list[str], list[Check]]:
+        run = Run("now", date.fromisoformat(as_of), "running", datetime(2026, 1, 1), "0")
+        night = Night(company, ledger, None, run, 1)
+        return night.overdue(), night.checks
+
+    assert alarms("2026-06-07")[0] == []
+    said, (check,) = alarms("2026-06-08")
+    assert said == ["shop/orders: nothing since 2026-06-06, 2 days are usual"]
+    assert (check.passed, check.severity, check.kind) == (False, "warn", "freshness")

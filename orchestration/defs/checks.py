@@ -1,6 +1,6 @@
 """Great Expectations at both borders: a suite that fails stops the night where it stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -40,6 +40,12 @@ def _result(
     )
 
 
+def _said(what: str, judgements: Mapping[str, Sequence[Judgement]]) -> str:
+    judged = [one for suite in judgements.values() for one in suite]
+    failed = sum(not one.passed for one in judged)
+    return f"judged {len(judgements)} {what} by {len(judged)} expectations, {failed} failed"
+
+
 def _asked(context: dg.AssetCheckExecutionContext) -> set[dg.AssetKey]:
     return {check.asset_key for check in context.selected_asset_check_keys}
 
@@ -57,6 +63,7 @@ def judge_raw(
     file = night.folder / "loaded.duckdb"
     loaded = [view for view in night.view_loaded(file) if view in RAW]
     judgements = judge(file, "main", {view: view for view in loaded}) if loaded else {}
+    progress.done(_said("feeds", judgements))
     for view, feed in RAW.items():
         if key(feed.source, feed.name) in _asked(context):
             name = f"raw/{feed.source}/{feed.name}"
@@ -76,6 +83,7 @@ def judge_marts(
     asked = _asked(context)
     suites = {mart: mart for mart in MART_SUITES if dg.AssetKey(["marts", mart]) in asked}
     judgements = judge(night.dbt.warehouse, "marts", suites)
+    progress.done(_said("marts", judgements))
     for mart in suites:
         yield _result(night, dg.AssetKey(["marts", mart]), mart, judgements[mart])
 

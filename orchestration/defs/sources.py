@@ -118,6 +118,8 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
     once the others are loaded.
     """
     night.landing.close()
+    for late in night.overdue():
+        progress.warn(late)
     for table in LEDGER:
         yield dg.MaterializeResult(asset_key=key("ledger", table))
     if rejected := night.rejected():

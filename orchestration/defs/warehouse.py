@@ -78,6 +78,8 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     results = _results(night)
     for result in filter(_is_test, results):
         _remember(night, result)
+    tests = sum(map(_is_test, results))
+    progress.done(f"built {len(results) - tests} tables and views, ran {tests} tests")
     rows = publishing.row_counts(night.dbt.warehouse)
     for event in events:
         yield _counted(event, rows)
