@@ -14,6 +14,7 @@ from orchestration.publishing import PERSON_FREE, WHOLE, Version
 
 POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
 MARKS = {progress.DONE: "[green]✓[/green]", progress.WARNING: "[yellow]![/yellow]"}
+HEADLINES = 5  # as many as may be so called; the first live ones where none of these is
 MANY = 12  # lines after which a list is cut short
 
 
@@ -104,13 +105,20 @@ def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods
 def _headlines(connection: duckdb.DuckDBPyConnection, version: Version, currency: str) -> Table:
     rows = connection.execute(
         """
-        select distinct on (kpi)
+        with live as (
+            select distinct on (kpi) *
+            from marts.kpi_report
+            where grain = 'month' and segment_dimension = 'overall' and value is not null
+            order by kpi, (is_complete and is_mature) desc, period_start desc
+        )
+        select
             name_en, name_ja, unit, direction, period_start, value, ci_low, ci_high, previous_value
-        from marts.kpi_report
-        where is_headline and grain = 'month' and segment_dimension = 'overall'
-            and value is not null
-        order by kpi, (is_complete and is_mature) desc, period_start desc
-        """
+        from live
+        where is_headline or not (select bool_or(is_headline) from live)
+        order by kpi
+        limit ?
+        """,
+        [HEADLINES],
     ).fetchall()
     title = f"As of {version.as_of}, night {version.run}"
     table = Table(title=title, title_justify="left", caption=f"money in {currency}")
@@ -182,7 +190,7 @@ def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "percent":
-        return f"{value:.1f} %"
+        return f"{value:.{1 if abs(value) >= 10 else 2}f} %"
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:,.2f}"
 
 
@@ -194,5 +202,6 @@ def _change(value: float | None, before: float | None, unit: str) -> str:
     if value is None or before is None:
         return ""
     if unit in POINTS:
-        return f"{value - before:+.1f} points"
+        change = value - before
+        return f"{change:+.{1 if abs(change) >= 1 else 2}f} points"
     return f"{100 * (value - before) / abs(before):+.1f} %" if before else ""
