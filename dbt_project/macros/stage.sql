@@ -43,17 +43,31 @@ delivered as (
 
 {% if meta['load'] == 'children' -%}
 {%- set parent = ['system', meta['parent']] %}
+-- few parents come in two deliveries: only the rows of those are compared
+contested as (
+
+    select {{ parent | join(', ') }}
+    from delivered
+    group by {{ parent | join(', ') }}
+    having min(delivery) <> max(delivery)
+
+),
+
 deliveries as (
 
     select
-        {{ parent | join(', ') }},
-        delivery,
-        max(stated_at) as stated_at,
-        max({{ row_text(columns) }}) as greatest,
-        min({{ row_text(columns) }}) as least
+        {%- for name in parent %}
+        delivered.{{ name }},
+        {%- endfor %}
+        delivered.delivery,
+        max(delivered.stated_at) as stated_at,
+        max({{ row_text(columns, 'delivered') }}) as greatest,
+        min({{ row_text(columns, 'delivered') }}) as least
 
     from delivered
-    group by {{ parent | join(', ') }}, delivery
+    inner join contested on {{ null_safe_join('delivered', 'contested', parent) }}
+    group by
+        {%- for name in parent %} delivered.{{ name }},{% endfor %} delivered.delivery
 
 ),
 
@@ -78,10 +92,15 @@ standing as (
 
     select delivered.*
     from delivered
+    left join contested on {{ null_safe_join('delivered', 'contested', parent) }}
+    where contested.system is null
+
+    union all
+
+    select delivered.*
+    from delivered
     inner join newest_deliveries as newest
-        on delivered.system = newest.system
-        and delivered.{{ meta['parent'] }} = newest.{{ meta['parent'] }}
-        and delivered.delivery = newest.delivery
+        on {{ null_safe_join('delivered', 'newest', parent + ['delivery']) }}
 
 ),
 {%- else %}
@@ -224,9 +243,9 @@ system || ':' || {{ column.name }}
 
 
 {#- A row as one text: its declared columns in order. -#}
-{% macro row_text(columns) %}
+{% macro row_text(columns, relation) %}
 {%- for column in columns -%}
-coalesce(cast({{ column.name }} as string), '')
+coalesce(cast({{ relation }}.{{ column.name }} as string), '')
 {%- if not loop.last %} || chr(31) || {% endif -%}
 {%- endfor -%}
 {% endmacro %}
