@@ -55,7 +55,9 @@ create temp table products as
         unit_cost,
         currency,
         begins_at,
-        lead(begins_at) over (partition by product_id order by begins_at) as ends_at,
+        lead(begins_at, 1, timestamp '9999-12-31') over (
+            partition by product_id order by begins_at
+        ) as ends_at,
     from listed;
 
 create temp table fx as
@@ -141,7 +143,7 @@ create temp table sold as
     left join products
         on items.product_id = products.product_id
         and orders.ordered_at >= products.begins_at
-        and (orders.ordered_at < products.ends_at or products.ends_at is null)
+        and orders.ordered_at < products.ends_at
     left join fx
         on coalesce(products.currency, orders.currency) = fx.currency
         and orders.ordered_month = fx.month

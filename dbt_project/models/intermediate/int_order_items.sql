@@ -12,9 +12,14 @@ orders as (
 
 ),
 
+-- without an end in the join's condition DuckDB compares every line with every product
 products as (
 
-    select * from {{ ref('int_products') }}
+    select
+        *,
+        coalesce(ends_at, cast('9999-12-31' as timestamp)) as holds_to
+
+    from {{ ref('int_products') }}
 
 ),
 
@@ -56,7 +61,7 @@ priced as (
     left join products
         on items.product_key = products.product_key
         and orders.ordered_at >= products.begins_at
-        and (orders.ordered_at < products.ends_at or products.ends_at is null)
+        and orders.ordered_at < products.holds_to
 
 ),
 
