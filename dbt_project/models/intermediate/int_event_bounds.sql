@@ -20,7 +20,7 @@
     ('stg_sns__posts', 'posted_at'),
     ('stg_sns__post_metrics_daily', 'date'),
     ('stg_sns__mentions', 'occurred_at'),
-    ('stg_web__web_events', 'occurred_at'),
+    ('int_web_visits', 'started_at'),
     ('stg_web__ads_daily', 'date'),
     ('stg_web__search_daily', 'date'),
 ] -%}

@@ -14,7 +14,7 @@
     ('stg_orders__refunds', ['customer_key'], 'refunded_at'),
     ('stg_survey__invitations', ['customer_key'], 'sent_at'),
     ('stg_survey__responses', ['customer_key'], 'responded_at'),
-    ('stg_web__web_events', ['customer_key'], 'occurred_at'),
+    ('int_web_visits', ['customer_key'], 'started_at'),
 ] -%}
 
 with
