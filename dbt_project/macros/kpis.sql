@@ -51,6 +51,10 @@ case
 {% endfor -%}
 {% endmacro %}
 
+{#- A sum of whole numbers. DuckDB's own is 128 bits wide, which is slow to store and to
+    read again. -#}
+{% macro sum_of_whole(expression) %}cast(sum({{ expression }}) as bigint){% endmacro %}
+
 {#- The KPIs declared beside this model, measured on `collapsed` in one pass: one row
     per KPI, grain, period and cut. `by_person` adds the cuts by a person's attributes
     as they were at the period's start. Every expression is computed once. -#}

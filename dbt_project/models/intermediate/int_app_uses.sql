@@ -54,9 +54,9 @@ uses as (
         person_key,
         day,
         platform,
-        sum(app_open_count) as app_opens,
-        sum(login_count) as logins,
-        sum(feature_use_count) as feature_uses
+        {{ sum_of_whole('app_open_count') }} as app_opens,
+        {{ sum_of_whole('login_count') }} as logins,
+        {{ sum_of_whole('feature_use_count') }} as feature_uses
 
     from named
     group by user_key, person_key, day, platform

@@ -15,11 +15,11 @@ periods as (
 collapsed as (
     {{ collapse('uses', [
         ('person_key', 'min(fact.person_key)'),
-        ('app_opens', 'sum(fact.app_opens)'),
-        ('logins', 'sum(fact.logins)'),
-        ('feature_uses', 'sum(fact.feature_uses)'),
-        ('platform_days', 'sum(fact.opens_app)'),
-        ('app_days', 'sum(fact.is_app_day)'),
+        ('app_opens', sum_of_whole('fact.app_opens')),
+        ('logins', sum_of_whole('fact.logins')),
+        ('feature_uses', sum_of_whole('fact.feature_uses')),
+        ('platform_days', sum_of_whole('fact.opens_app')),
+        ('app_days', sum_of_whole('fact.is_app_day')),
     ], event_cuts=['platform'], key='user_key') }}
 ),
 

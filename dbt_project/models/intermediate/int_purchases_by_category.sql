@@ -111,11 +111,7 @@ streamed as (
         0 as refunds,
         goods_amount,
         cast(null as decimal(38, 12)) as refund_amount,
-        profit_amount,
-        0 as first_orders,
-        0 as first_orders_matured,
-        0 as first_orders_repeated,
-        cast(null as date) as second_ordered_date
+        profit_amount
 
     from ordered
 
@@ -129,11 +125,7 @@ streamed as (
         1 as refunds,
         cast(null as decimal(38, 12)) as goods_amount,
         {{ money('cast(refund_amount as double) * share') }} as refund_amount,
-        {{ money('-cast(profit_amount as double) * share') }} as profit_amount,
-        0 as first_orders,
-        0 as first_orders_matured,
-        0 as first_orders_repeated,
-        cast(null as date) as second_ordered_date
+        {{ money('-cast(profit_amount as double) * share') }} as profit_amount
 
     from refunded
 

@@ -13,23 +13,30 @@ by_category as (
 ),
 
 {% set measures = [
-    ('orders', 'sum(fact.orders)'),
-    ('refunds', 'sum(fact.refunds)'),
+    ('orders', sum_of_whole('fact.orders')),
+    ('refunds', sum_of_whole('fact.refunds')),
     ('goods_orders', 'count(fact.goods_amount)'),
     ('goods_amount', 'sum(fact.goods_amount)'),
     ('refund_amount', 'sum(fact.refund_amount)'),
     ('profit_amount', 'sum(fact.profit_amount)'),
-    ('first_orders', 'sum(fact.first_orders)'),
-    ('first_orders_matured', 'sum(fact.first_orders_matured)'),
-    ('first_orders_repeated', 'sum(fact.first_orders_repeated)'),
+] -%}
+{% set firsts = [
+    ('first_orders', sum_of_whole('fact.first_orders')),
+    ('first_orders_matured', sum_of_whole('fact.first_orders_matured')),
+    ('first_orders_repeated', sum_of_whole('fact.first_orders_repeated')),
     ('is_new_and_repeats',
      'max(case when fact.second_ordered_date < days.period_end then 1 else 0 end)'),
 ] -%}
+{#- the KPIs of new customers are not cut by category -#}
+{% set no_firsts = [] -%}
+{% for name, _ in firsts -%}{% do no_firsts.append((name, '0')) %}{% endfor -%}
 collapsed as (
-    {{ collapse('purchases', measures, event_cuts=['order_channel', 'store', 'campaign']) }}
+    {{ collapse('purchases', measures + firsts, event_cuts=[
+        'order_channel', 'store', 'campaign',
+    ]) }}
 
     union all
-    {{ collapse('by_category', measures, event_cuts=['category'], overall=false) }}
+    {{ collapse('by_category', measures + no_firsts, event_cuts=['category'], overall=false) }}
 ),
 
 flagged as (

@@ -4,6 +4,7 @@
     'weighted_votes', 'weights', 'promoter_weights', 'detractor_weights',
 ] -%}
 {%- set scores = ['votes', 'good', 'scores', 'squares'] -%}
+{%- set whole = nps + ['weighted_votes', 'good'] -%}
 {%- set figures = {
     'nps': nps + weights,
     'nps_touchpoint': nps,
@@ -21,9 +22,10 @@
     {%- for figure, names in figures.items() -%}
         {%- for name in names -%}
             {%- set counts = "fact.figure = '" ~ figure ~ "' and " ~ is_last -%}
+            {%- set counted = 'case when ' ~ counts ~ ' then fact.' ~ name ~ ' else 0 end' -%}
             {%- do measures.append((
                 figure ~ '_' ~ name,
-                'sum(case when ' ~ counts ~ ' then fact.' ~ name ~ ' else 0 end)',
+                sum_of_whole(counted) if name in whole else 'sum(' ~ counted ~ ')',
             )) -%}
         {%- endfor -%}
     {%- endfor -%}
