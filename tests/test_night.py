@@ -3,6 +3,8 @@
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -16,7 +18,7 @@ from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
 from orchestration.night import Check, Night, Run
 from orchestration.publishing import current, versions
-from orchestration.settings import serve
+from orchestration.settings import ROOT, serve
 
 OF_NIGHTS = {"runs", "data_quality"}  # marts that tell of the nights themselves
 
@@ -254,3 +256,23 @@ def test_a_feed_that_came_every_day_and_is_missing_is_an_alarm(tmp_path):
     said, (check,) = alarms("2026-06-08")
     assert said == ["shop/orders: nothing since 2026-06-06, 2 days are usual"]
     assert (check.passed, check.severity, check.kind) == (False, "warn", "freshness")
+
+
+def test_a_killed_night_changes_nothing_and_the_next_one_makes_the_same_rows(shop, kizuna):
+    before = hashes(shop.data / "versions")
+    command = [sys.executable, "-m", "orchestration.cli", "night"]
+    command += ["--company", str(shop.folder), "--as-of", AS_OF]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as killed:
+        assert any("judged" in line for line in killed.stdout)
+        killed.kill()
+    assert hashes(shop.data / "versions") == before
+    assert (shop.data / "current").resolve().name == f"{AS_OF}-001"
+    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    first, again = rows(shop, f"{AS_OF}-001"), rows(shop, f"{AS_OF}-003")
+    assert [name for name in first if name not in OF_NIGHTS and first[name] != again[name]] == []
+    assert shop.query("select run_id, status from marts.runs order by 1") == [
+        (f"{AS_OF}-001", "published"),
+        (f"{AS_OF}-002", "failed"),
+        (f"{AS_OF}-003", "published"),
+    ]
