@@ -13,6 +13,8 @@ DAGSTER_YAML = """\
 # Written by Kizuna. One night at a time; nothing is reported to anybody.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: 1

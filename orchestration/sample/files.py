@@ -198,7 +198,7 @@ class Landing:
                 table, path, compression="zstd",
                 compression_level=9 if self.world.is_small else 1,
                 use_dictionary=[f.name for f in table.schema if f.name not in keyed],
-                column_encoding={name: "DELTA_BYTE_ARRAY" for name in keyed} or None,
+                column_encoding=dict.fromkeys(keyed, "DELTA_BYTE_ARRAY") or None,
                 write_statistics=not self.world.is_small, store_schema=False,
             )  # fmt: skip
         elif path.name.endswith(".jsonl.zst"):
