@@ -115,6 +115,5 @@ def start_dagster(company: Company, port: int) -> None:
     manifest_path()
     home = dagster_folder(company)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-    command += ["-m", "orchestration.definitions"]
     os.chdir(ROOT)
     os.execve(sys.executable, command, environment(DAGSTER_HOME=str(home)))
