@@ -69,13 +69,12 @@ persons as (
 
 ),
 
--- how a mean person goes on: their net revenue by day after the first order
+-- how persons go on: their net revenue by day after the first order
 day_numbers as (
 
     select
         day_number,
-        cast(sum(net_amount) as double)
-        / (select count(*) from persons where age_days >= 364) as mean_net_amount
+        sum(net_amount) as net_amount
 
     from daily
     where age_days >= 364 and day_number between 0 and 364
@@ -93,10 +92,9 @@ still_to_come as (
 
     select
         ages.age_days,
-        case
-            when (select count(*) from persons where age_days >= 364) > 0
-                then coalesce(sum(day_numbers.mean_net_amount), 0)
-        end as mean_net_amount
+        cast(coalesce(sum(day_numbers.net_amount), 0) as double) / nullif(
+            cast((select count(*) from persons where age_days >= 364) as double), 0
+        ) as mean_net_amount
 
     from ages
     left join day_numbers on ages.age_days < day_numbers.day_number
