@@ -198,8 +198,9 @@ class Cast:
         return " or ".join(f"coalesce({check}, false)" for check in checks)
 
     def _is_other(self) -> str:
+        # DuckDB works out both sides of an `and` for every row, a `case` only where it comes to it
         checks = [
-            f"{c.name} = '{OTHER}' and {_became_other(c, f't_{c.name}')}"
+            f"case when {c.name} = '{OTHER}' then {_became_other(c, f't_{c.name}')} end"
             for c in self.delivered
             if OTHER in c.enum
         ]
