@@ -276,7 +276,8 @@ def _unfit(column: Column) -> str:
 
 
 def _became_other(column: Column, text: str) -> str:
-    return f"lower(narrow({text})) not in ({duck.texts(column.enum)})"
+    # DuckDB turns a long `in` into a join, for which `narrow` is worked out for every row
+    return f"not list_contains([{duck.texts(column.enum)}], lower(narrow({text})))"
 
 
 def _enum(column: Column, text: str) -> str:
