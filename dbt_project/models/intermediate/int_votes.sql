@@ -2,6 +2,9 @@
     of. A vote ends where the same person gives the next one of its kind: the last of a
     period is the one whose successor lies beyond it, at every grain, so that one pass
     picks the votes of all periods. -#}
+{%- set indexes = {'empathy_index': 'empathy_', 'attachment_index': 'attachment_'} -%}
+{#- its square still fits into 38 digits -#}
+{%- set score = 'decimal(18, 12)' -%}
 with
 
 responses as (
@@ -18,7 +21,35 @@ responses as (
 answers as (
 
     select * from {{ ref('stg_survey__answers') }}
-    where question_code in ('nps', 'csat', 'ces') and numeric_value is not null
+    where numeric_value is not null
+
+),
+
+-- of an index the vote of a response is the mean of its items, as 0 to 100
+scored as (
+
+    select
+        response_key,
+        question_code,
+        cast(numeric_value as {{ score }}) as score
+
+    from answers
+    where question_code in ('nps', 'csat', 'ces')
+    {%- for index, items in indexes.items() %}
+
+    union all
+
+    select
+        response_key,
+        '{{ index }}' as question_code,
+        cast(
+            25 * cast(sum(numeric_value - 1) as double) / count(*) as {{ score }}
+        ) as score
+
+    from answers
+    where substring(question_code, 1, {{ items | length }}) = '{{ items }}'
+    group by response_key
+    {%- endfor %}
 
 ),
 
@@ -31,12 +62,12 @@ votes as (
             when responses.person_key is null then responses.response_key
         end as anonymous_key,
         responses.response_id,
-        answers.question_code,
+        scored.question_code,
         responses.survey_kind,
         case
-            when answers.question_code <> 'nps' and responses.survey_kind <> 'employee'
-                then answers.question_code
-            when answers.question_code = 'nps' then
+            when scored.question_code <> 'nps' and responses.survey_kind <> 'employee'
+                then scored.question_code
+            when scored.question_code = 'nps' then
                 case responses.survey_kind
                     when 'relationship' then 'nps'
                     when 'transactional' then 'nps_touchpoint'
@@ -46,19 +77,19 @@ votes as (
         responses.touchpoint,
         responses.store,
         responses.department,
-        answers.numeric_value as score,
+        scored.score,
         case
-            when answers.question_code <> 'nps' then null
-            when answers.numeric_value >= 9 then 'promoter'
-            when answers.numeric_value >= 7 then 'passive'
+            when scored.question_code <> 'nps' then null
+            when scored.score >= 9 then 'promoter'
+            when scored.score >= 7 then 'passive'
             else 'detractor'
         end as nps_class,
         responses.weight,
         responses.responded_at,
         responses.responded_date as day
 
-    from answers
-    inner join responses on answers.response_key = responses.response_key
+    from scored
+    inner join responses on scored.response_key = responses.response_key
     where responses.survey_kind is not null
 
 ),

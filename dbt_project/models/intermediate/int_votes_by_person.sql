@@ -3,14 +3,16 @@
 {%- set weights = [
     'weighted_votes', 'weights', 'promoter_weights', 'detractor_weights',
 ] -%}
-{%- set scores = ['votes', 'good', 'scores', 'squares'] -%}
+{%- set scores = ['votes', 'scores', 'squares'] -%}
 {%- set whole = nps + ['weighted_votes', 'good'] -%}
 {%- set figures = {
     'nps': nps + weights,
     'nps_touchpoint': nps,
     'enps': nps,
-    'csat': scores,
-    'ces': scores,
+    'csat': scores + ['good'],
+    'ces': scores + ['good'],
+    'empathy_index': scores,
+    'attachment_index': scores,
 } -%}
 {%- set at_any_touchpoint = [] -%}
 {%- set by_touchpoint = [] -%}

@@ -260,7 +260,12 @@ valued as (
         ((extra + numerator) / 2 + 0.75) / (n + 3) as adjusted_promoters,
         ((extra - numerator) / 2 + 0.75) / (n + 3) as adjusted_detractors,
         case when n > 1 then
-            sqrt(greatest(extra - numerator * numerator / n, 0) / (n - 1) / n)
+            -- what rounding leaves of equal scores is no spread
+            sqrt(case
+                when extra - numerator * numerator / n > 1e-14 * extra
+                    then (extra - numerator * numerator / n) / (n - 1) / n
+                else 0
+            end)
         end as standard_error
 
     from shown

@@ -33,6 +33,12 @@ known as (
         answers.response_id,
         answers.system,
         answers.question_code,
+        case
+            when substring(answers.question_code, 1, 8) = 'empathy_' then 'empathy_index'
+            when substring(answers.question_code, 1, 11) = 'attachment_'
+                then 'attachment_index'
+            else answers.question_code
+        end as vote,
         answers.numeric_value,
         answers.text_value is not null as has_text,
         responses.response_key is not null as has_response
@@ -86,7 +92,7 @@ described as (
     left join responses on known.response_key = responses.response_key
     left join votes
         on known.response_key = votes.response_key
-        and known.question_code = votes.question_code
+        and known.vote = votes.question_code
 
 ),
 
