@@ -1,0 +1,64 @@
+"""A warehouse built of made-up deliveries, and its rows beside those computed apart from it."""
+
+import math
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.purchase_figures import Given
+from tests.raw_data import RawData
+
+NOT_SETTINGS = ("deliveries", "as_of", "id_systems", "fx_rates", "margin_rates")
+
+
+def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
+    names = [name for name in Given.__dataclass_fields__ if name not in NOT_SETTINGS]
+    settings = {name: getattr(given, name) for name in names}
+    settings["history_complete_from"] = (
+        given.history_complete_from and given.history_complete_from.isoformat()
+    )
+    raw = RawData(folder / "company", settings)
+    for delivery in given.deliveries:
+        raw.deliver(delivery.feed, delivery.system, delivery.rows, delivery.delivered_at)
+    rates = [f"{currency},{month},{rate}" for (currency, month), rate in given.fx_rates.items()]
+    raw.reference("fx_rates.csv", "\n".join(["currency,month,rate", *rates, ""]))
+    margins = [f"{category},{rate}" for category, rate in given.margin_rates.items()]
+    raw.reference("margin_rates.csv", "\n".join(["category,margin_rate", *margins, ""]))
+    warehouse = raw.build(given.as_of, select, given.id_systems)
+    return duckdb.connect(str(warehouse), read_only=True)
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, Decimal):  # of a mart, rounded to four places
+        return other is not None and abs(float(one) - other) <= 5.1e-5
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-7)
+    return one == other
+
+
+def differences(found: dict, expected: dict) -> list[str]:
+    """In words, what one side has and the other has not or has otherwise."""
+    told = []
+    for key in sorted(found.keys() | expected.keys(), key=str):
+        if key not in found or key not in expected:
+            side = "found" if key in found else "expected"
+            told.append(f"{key}: only {side}, {(found.get(key) or expected.get(key))}")
+            continue
+        wrong = {
+            name: (value, expected[key][name])
+            for name, value in found[key].items()
+            if not same(value, expected[key][name])
+        }
+        if wrong:
+            told.append(f"{key}: (found, expected) {wrong}")
+    return told
+
+
+def summary(told: list[str]) -> str:
+    by_kpi: dict[str, list[str]] = defaultdict(list)
+    for line in told:
+        by_kpi[line.split(",")[0]].append(line)
+    return "\n".join(f"{len(lines)} of\n  " + "\n  ".join(lines[:3]) for lines in by_kpi.values())
