@@ -127,3 +127,14 @@ hour(from_utc_timestamp({{ instant }}, '{{ var("business_timezone") }}'))
 hour(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ instant }})))
 {%- endif -%}
 {%- endmacro %}
+
+{#- A number that rows with equal columns share, and few others do. -#}
+{% macro hash_of(columns) -%}
+{{ 'xxhash64' if target.type == 'spark' else 'hash' }}({{ columns | join(', ') }})
+{%- endmacro %}
+
+{#- Between `as` and a step's bracket: DuckDB would otherwise write down a step that is
+    read twice, with all its columns, and read no fewer than those. -#}
+{% macro inlined() -%}
+{{ '' if target.type == 'spark' else 'not materialized ' }}
+{%- endmacro %}

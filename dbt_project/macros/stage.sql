@@ -2,9 +2,11 @@
     `…_id` beside its `…_key` (the id with the system that it is of), no personal
     data. Columns, key and kind of load come from the feed contract.
 
+    A large feed is rather read three times than written down once.
+
     Newest is the greatest `updated_at`, else the time of delivery; ties go to the
     row whose columns, as text in declared order, sort last. -#}
-{% macro stage(source_name, feed_name, every_version=false, private=false) %}
+{% macro stage(source_name, feed_name, every_version=false, private=false, is_large=false) %}
 {%- set relation = source(source_name, feed_name) -%}
 {%- set loads = source('ledger', 'loads') -%}
 {%- if not execute -%}
@@ -14,15 +16,16 @@ select 1 as nothing
 {%- set meta = feed.config.meta -%}
 {%- set columns = feed.columns.values() | list -%}
 {%- set key = ['system'] + meta['key'] -%}
+{%- set inlined = inlined() if is_large else '' -%}
 with
 
-loads as (
+loads as {{ inlined }}(
 
     {{ standing_loads(loads, feed_name, keep_closed=every_version) }}
 
 ),
 
-delivered as (
+delivered as {{ inlined }}(
 
     select
         {%- for column in columns %}
@@ -104,20 +107,22 @@ standing as (
 
 ),
 {%- else %}
-standing as (
+standing as {{ inlined }}(
 
     select * from delivered
 
 ),
 {%- endif %}
 {%- set version = key + (['stated_at'] if every_version else []) %}
+{%- set standing_version = [] %}
+{%- for name in version %}{% do standing_version.append('standing.' ~ name) %}{% endfor %}
 
--- few keys are delivered twice: only those are sorted
-repeated as (
+-- few keys are delivered twice: only rows that share their hash with others are sorted
+repeated as {{ inlined }}(
 
-    select {{ version | join(', ') }}
+    select {{ hash_of(version) }} as key_hash
     from standing
-    group by {{ version | join(', ') }}
+    group by {{ hash_of(version) }}
     having count(*) > 1
 
 ),
@@ -126,8 +131,8 @@ current_rows as (
 
     select standing.*
     from standing
-    left join repeated on {{ null_safe_join('standing', 'repeated', version) }}
-    where repeated.system is null
+    left join repeated on {{ hash_of(standing_version) }} = repeated.key_hash
+    where repeated.key_hash is null
 
     union all
 
@@ -138,8 +143,7 @@ current_rows as (
         select
             standing.*,
             row_number() over (
-                partition by {% for name in version %}standing.{{ name }}
-                    {{- ', ' if not loop.last }}{% endfor %}
+                partition by {{ standing_version | join(', ') }}
                 order by
                     standing.stated_at desc,
                     {%- for column in columns %}
@@ -149,7 +153,7 @@ current_rows as (
                     standing.source_row desc
             ) as newness
         from standing
-        inner join repeated on {{ null_safe_join('standing', 'repeated', version) }}
+        inner join repeated on {{ hash_of(standing_version) }} = repeated.key_hash
     ) as ranked
     where newness = 1
 

@@ -1,3 +1,4 @@
+{#- Amounts are rounded before the cast, which alone takes DuckDB twice as long. -#}
 with
 
 orders as (
@@ -31,9 +32,9 @@ described as (
         orders.campaign_id,
         orders.currency,
         cast(orders.goods_value as decimal(38, 4)) as goods_value,
-        cast(orders.goods_amount as decimal(38, 4)) as goods_amount,
-        cast(orders.profit_amount as decimal(38, 4)) as profit_amount,
-        cast(refunds.refund_amount as decimal(38, 4)) as refund_amount,
+        cast(round(orders.goods_amount, 4) as decimal(38, 4)) as goods_amount,
+        cast(round(orders.profit_amount, 4) as decimal(38, 4)) as profit_amount,
+        cast(round(refunds.refund_amount, 4) as decimal(38, 4)) as refund_amount,
         coalesce(refunds.refund_count, 0) as refund_count,
         cast(orders.order_number as bigint) as order_number,
         orders.is_first_order,

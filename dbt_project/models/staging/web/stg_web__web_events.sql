@@ -1,1 +1,1 @@
-{{ stage('web', 'web_events') }}
+{{ stage('web', 'web_events', is_large=true) }}
