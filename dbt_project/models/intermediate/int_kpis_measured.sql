@@ -8,6 +8,8 @@
     'int_posts_measured',
     'int_followers_measured',
     'int_mentions_measured',
+    'int_ugc_measured',
+    'int_community_acts_measured',
     'int_searches_measured',
     'int_ads_measured',
     'int_web_visitors_measured',

@@ -3,13 +3,9 @@ with
 mentions as (
 
     select
-        platform,
-        coalesce(is_ugc, false) as is_ugc,
-        rating,
-        {{ business_date('occurred_at') }} as day
-
-    from {{ ref('stg_sns__mentions') }}
-    where occurred_at < {{ end_of_as_of() }}
+        *,
+        occurred_date as day
+    from {{ ref('int_mentions') }}
 
 ),
 

@@ -1,0 +1,1 @@
+{{ measure(ref('int_community_acts_by_person')) }}

@@ -1,0 +1,1 @@
+{{ measure(ref('int_ugc_by_platform'), by_person=false) }}
