@@ -9,4 +9,7 @@ EXPECTATIONS = [
     seldom("over 10,000 orders", "order_count > 10000", 0.1),
     seldom("spent less than nothing", "net_revenue_amount < 0", 5),
     seldom("a profit above the revenue", "gross_profit_amount > net_revenue_amount + 1", 5),
+    never("scored for orders without one", "order_count = 0 and rfm_segment is not null"),
+    never("orders that nobody scored", "order_count > 0 and rfm_segment is null"),
+    never("an RFM score off its scale", "not (r_score + f_score + m_score between 3 and 15)"),
 ]

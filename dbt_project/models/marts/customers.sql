@@ -46,6 +46,12 @@ lifetime_values as (
 
 ),
 
+rfm as (
+
+    select * from {{ ref('int_rfm') }}
+
+),
+
 described as (
 
     select
@@ -71,6 +77,12 @@ described as (
         lifetime_values.ltv_historic,
         lifetime_values.ltv_simple,
         lifetime_values.ltv_discounted,
+        rfm.r_score,
+        rfm.f_score,
+        rfm.m_score,
+        rfm.rfm_segment,
+        rfm.rfm_segment_name_en,
+        rfm.rfm_segment_name_ja,
         persons.is_known,
         totals.first_ordered_date is null and subscriptions.person_key is null as is_lead,
         islands.person_key is not null as is_active_by_order,
@@ -86,6 +98,7 @@ described as (
     left join islands on persons.person_key = islands.person_key
     left join subscriptions on persons.person_key = subscriptions.person_key
     left join lifetime_values on persons.person_key = lifetime_values.person_key
+    left join rfm on persons.person_key = rfm.person_key
 
 )
 

@@ -1,0 +1,18 @@
+-- A misspelt row of a company's own table would quietly count for nothing.
+{%- set known = {
+    'rfm_cutpoints': ('dimension', ['recency_days', 'order_count']),
+} %}
+with
+
+named as (
+
+    {% for seed, (column, names) in known.items() -%}
+    {{ 'union all' if not loop.first }}
+    select '{{ seed }}' as seed, {{ column }} as name
+    from {{ ref(seed) }}
+    where {{ column }} is null or {{ column }} not in ('{{ names | join("', '") }}')
+    {% endfor %}
+
+)
+
+select * from named
