@@ -44,7 +44,8 @@ missing as (
         ordered_month as month_start
 
     from items
-    where product_fx_rate is null and unit_cost is not null
+    where product_fx_rate is null
+        and coalesce(unit_cost, list_price, reference_price) is not null
 
 )
 

@@ -42,10 +42,17 @@ priced as (
         items.order_key,
         items.product_key,
         orders.person_key,
+        orders.order_number,
+        orders.order_channel,
+        orders.store_key,
+        orders.store_id,
+        orders.campaign_key,
+        orders.campaign_id,
         orders.ordered_at,
         orders.ordered_date,
         orders.ordered_month,
         orders.fx_rate,
+        products.product_name,
         products.category,
         products.product_family,
         products.grade,
@@ -86,6 +93,11 @@ valued as (
     select
         *,
         {{ money('line_total * fx_rate') }} as line_amount,
+        {%- for price in ['list', 'reference'] %}
+        {{ money(
+            'cast(quantity as decimal(18, 0)) * ' ~ price ~ '_price * product_fx_rate'
+        ) }} as {{ price }}_amount,
+        {%- endfor %}
         case
             when unit_cost is not null then {{ money(
                 'line_total * fx_rate'
@@ -95,6 +107,19 @@ valued as (
 
     from converted
 
+),
+
+-- a line of nothing says nothing about prices
+judged as (
+
+    select
+        *,
+        case when quantity > 0 then line_amount >= list_amount end as is_full_price,
+        case when quantity > 0 then line_amount > reference_amount end
+            as is_above_reference
+
+    from valued
+
 )
 
-select * from valued
+select * from judged
