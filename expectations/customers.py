@@ -12,4 +12,5 @@ EXPECTATIONS = [
     never("scored for orders without one", "order_count = 0 and rfm_segment is not null"),
     never("orders that nobody scored", "order_count > 0 and rfm_segment is null"),
     never("an RFM score off its scale", "not (r_score + f_score + m_score between 3 and 15)"),
+    seldom("an order expected after more than three years", "repurchase_interval_days > 1095", 1),
 ]

@@ -255,3 +255,8 @@ case
 {% macro percent_of(part, whole) -%}
 100 * cast({{ part }} as double) / nullif(cast({{ whole }} as double), 0)
 {%- endmacro %}
+
+{#- A value of `thresholds.csv`; a name that is not in it is unknown. -#}
+{% macro threshold(name) -%}
+(select value from {{ ref('thresholds') }} where name = '{{ name }}')
+{%- endmacro %}

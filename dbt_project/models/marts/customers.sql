@@ -52,6 +52,12 @@ rfm as (
 
 ),
 
+repurchase_clocks as (
+
+    select * from {{ ref('int_repurchase_clocks') }}
+
+),
+
 described as (
 
     select
@@ -83,6 +89,9 @@ described as (
         rfm.rfm_segment,
         rfm.rfm_segment_name_en,
         rfm.rfm_segment_name_ja,
+        repurchase_clocks.repurchase_interval_days,
+        repurchase_clocks.days_late,
+        repurchase_clocks.days_late_percentile,
         persons.is_known,
         totals.first_ordered_date is null and subscriptions.person_key is null as is_lead,
         islands.person_key is not null as is_active_by_order,
@@ -90,7 +99,8 @@ described as (
         persons.created_date,
         totals.first_ordered_date,
         totals.last_ordered_date,
-        subscriptions.first_subscribed_date
+        subscriptions.first_subscribed_date,
+        repurchase_clocks.expected_order_date
 
     from persons
     left join attributes on persons.person_key = attributes.person_key
@@ -99,6 +109,7 @@ described as (
     left join subscriptions on persons.person_key = subscriptions.person_key
     left join lifetime_values on persons.person_key = lifetime_values.person_key
     left join rfm on persons.person_key = rfm.person_key
+    left join repurchase_clocks on persons.person_key = repurchase_clocks.person_key
 
 )
 
