@@ -256,7 +256,13 @@ case
 100 * cast({{ part }} as double) / nullif(cast({{ whole }} as double), 0)
 {%- endmacro %}
 
-{#- A value of `thresholds.csv`; a name that is not in it is unknown. -#}
+{#- The names of `thresholds.csv`, and a value of it. -#}
+{% macro threshold_names() %}
+{{ return([
+    'repurchase_shrinkage_intervals',
+]) }}
+{% endmacro %}
+
 {% macro threshold(name) -%}
 (select value from {{ ref('thresholds') }} where name = '{{ name }}')
 {%- endmacro %}

@@ -1,6 +1,7 @@
 -- A misspelt row of a company's own table would quietly count for nothing.
 {%- set known = {
     'rfm_cutpoints': ('dimension', ['recency_days', 'order_count']),
+    'thresholds': ('name', threshold_names()),
 } %}
 with
 
