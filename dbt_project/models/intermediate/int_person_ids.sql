@@ -21,18 +21,23 @@ with
 
 seen as (
 
-    select distinct customer_key
+    select
+        customer_key,
+        cast(null as timestamp) as seen_at
     from {{ ref('stg_crm__customers') }}
     where created_at is null or created_at < {{ end_of_as_of() }}
     {%- for model, keys, event_at in seen -%}
     {%- for key in keys %}
 
-    union
+    union all
 
-    select distinct {{ key }}
+    select
+        {{ key }} as customer_key,
+        min({{ event_at }}) as seen_at
     from {{ ref(model) }}
     where {{ key }} is not null
         and ({{ event_at }} is null or {{ event_at }} < {{ end_of_as_of() }})
+    group by {{ key }}
     {%- endfor -%}
     {%- endfor %}
 
@@ -42,9 +47,11 @@ linked as (
 
     select
         customer_key,
-        customer_key as person_key
+        customer_key as person_key,
+        min(seen_at) as first_seen_at
 
     from seen
+    group by customer_key
 
 )
 

@@ -18,6 +18,7 @@ persons as (
     select
         person_ids.person_key,
         min(customers.created_at) as created_at,
+        min(person_ids.first_seen_at) as first_seen_at,
         coalesce(max(case when customers.customer_key is not null then 1 end), 0) = 1 as is_known
 
     from person_ids
@@ -32,6 +33,7 @@ described as (
         person_key,
         created_at,
         {{ business_date('created_at') }} as created_date,
+        {{ business_date('first_seen_at') }} as first_seen_date,
         is_known,
         {% if var('history_complete_from') -%}
         coalesce(

@@ -2,6 +2,8 @@
     Events of one half hour by the clock are less than 30 minutes apart: so those
     without a session of their own can be collapsed before anything is sorted. -#}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
+{%- set considering = "('product_view', 'document_download', 'add_to_cart')" -%}
+{%- set using = "('app_open', 'feature_use')" -%}
 {%- set epoch = "timestamp '1970-01-01 00:00:00'" -%}
 with
 
@@ -42,6 +44,11 @@ collapsed as (
             'occurred_at', 'event_id', 'platform', 'utm_campaign', 'system',
         ]) }}) as first_event,
         max(occurred_at) as ended_at,
+        min(case when event_name in {{ considering }} then occurred_at end)
+            as first_considered_at,
+        max(case when event_name in {{ considering }} then occurred_at end)
+            as last_considered_at,
+        max(case when event_name in {{ using }} then occurred_at end) as last_used_at,
         count(*) as event_count
         {%- for event in web_event_names() %},
         count(case when event_name = '{{ event }}' then 1 end) as {{ event }}_count
@@ -70,7 +77,10 @@ visits as (
         {{ event }}_count,
         {%- endfor %}
         first_event.occurred_at as started_at,
-        ended_at
+        ended_at,
+        first_considered_at,
+        last_considered_at,
+        last_used_at
 
     from collapsed
 
