@@ -218,12 +218,12 @@ class Persons:
         return created_at is not None and self.given.day_of(created_at) < day
 
     @cache  # noqa: B019
-    def attributes(self, person: str, start: date) -> dict[str, str]:
-        """All but the tenure band, which rests on what the person did."""
+    def attributes(self, person: str, start: date, on: date | None = None) -> dict[str, str]:
+        """All but the tenure band, which rests on what the person did; the age is of `on`."""
         row = self._in_force(self.versions[person], start)
         account = self._in_force(self.accounts[row.get("account_key")], start)
         known = {name: row.get(name) for name in ATTRIBUTES[:5]}
-        known["age_band"] = age_band(row.get("birth_date"), start)
+        known["age_band"] = age_band(row.get("birth_date"), on or start)
         known |= {name: account.get(name) for name in ("industry", "company_size")}
         return {name: "unknown" if value is None else value for name, value in known.items()}
 
@@ -332,16 +332,24 @@ class Facts:
     def attributes(self, person: str, start: date) -> dict[str, str]:
         begun = self.begun_on.get(person)
         days = None if begun is None else (start - begun).days
-        if days is None or days <= 0:
-            band = "none"
-        else:
-            band = "0-90" if days <= 90 else "91-365" if days <= 365 else "366+"
+        band = "none" if days is None or days <= 0 else _tenure_band(days)
         return {**self.persons.attributes(person, start), "tenure_band": band}
+
+    def attributes_at_end(self, person: str) -> dict[str, str]:
+        """When the as-of date is over; who began on it has been a customer for 0 days."""
+        day = self.given.as_of
+        days = (day - self.begun_on[person]).days if person in self.begun_on else None
+        band = "none" if days is None else _tenure_band(days)
+        return {**self.persons.attributes(person, day + ONE_DAY, day), "tenure_band": band}
 
     def bought_before(self, person: str, end: date) -> bool:
         """Active by order when the business date `end` begins."""
         since = end - timedelta(days=self.given.inactivity_days)
         return any(since <= order.day < end for order in self.orders_of.get(person, ()))
+
+
+def _tenure_band(days: int) -> str:
+    return "0-90" if days <= 90 else "91-365" if days <= 365 else "366+"
 
 
 def facts_of(given: Given) -> Facts:
@@ -1005,7 +1013,7 @@ def customers(given: Given, facts: Facts) -> dict[str, dict[str, Any]]:
         profit = [order.profit for order in orders] + [-refund.profit for refund in refunds]
         contracts = facts.contracts_of[person]
         found[person] = {
-            **facts.attributes(person, given.as_of),
+            **facts.attributes_at_end(person),
             "order_count": len(orders),
             "order_count_365_days": sum(order.day >= since for order in orders),
             "subscription_count": len(contracts),

@@ -56,7 +56,8 @@ item_totals as (
 
     select
         order_key,
-        sum(line_total) as line_total
+        sum(line_total) as line_total,
+        max(discount) as greatest_discount
 
     from items
     group by order_key
@@ -80,7 +81,10 @@ valued as (
         counting.ordered_date,
         cast(date_trunc('month', counting.ordered_date) as date) as ordered_month,
         item_totals.order_key is not null as has_items,
-        counting.discount > 0 as has_discount,
+        greatest(
+            coalesce(counting.discount, item_totals.greatest_discount),
+            coalesce(item_totals.greatest_discount, counting.discount)
+        ) > 0 as has_discount,
         cast(case
             when item_totals.order_key is not null then item_totals.line_total
             when counting.subtotal is not null

@@ -6,10 +6,17 @@ persons as (
 
 ),
 
+-- at the end of the as-of date
 attributes as (
 
     select * from {{ ref('int_person_attributes') }}
-    where {{ as_of_date() }} >= valid_from and {{ as_of_date() }} < valid_to
+    where {{ day_after_as_of() }} >= valid_from and {{ day_after_as_of() }} < valid_to
+
+),
+
+present_tiers as (
+
+    select * from {{ ref('int_present_tiers') }}
 
 ),
 
@@ -40,6 +47,21 @@ subscriptions as (
 
 ),
 
+tenures as (
+
+    select
+        person_key,
+        {{ days_between('min(first_date)', as_of_date()) }} as days
+
+    from (
+        select person_key, first_ordered_date as first_date from totals
+        union all
+        select person_key, first_subscribed_date as first_date from subscriptions
+    ) as firsts
+    group by person_key
+
+),
+
 lifetime_values as (
 
     select * from {{ ref('int_lifetime_values') }}
@@ -49,6 +71,18 @@ lifetime_values as (
 rfm as (
 
     select * from {{ ref('int_rfm') }}
+
+),
+
+discount_habits as (
+
+    select * from {{ ref('int_discount_habits') }}
+
+),
+
+favourite_categories as (
+
+    select * from {{ ref('int_favourite_categories') }}
 
 ),
 
@@ -62,9 +96,19 @@ described as (
 
     select
         persons.person_key,
-        {%- for cut in person_cuts() %}
+        {%- for cut in person_cuts() if cut != 'tenure_band' %}
         attributes.{{ cut }},
         {%- endfor %}
+        case
+            when tenures.days <= 90 then '0-90'
+            when tenures.days <= 365 then '91-365'
+            when tenures.days > 365 then '366+'
+            else 'none'
+        end as tenure_band,
+        rfm.rfm_segment,
+        rfm.rfm_segment_name_en,
+        rfm.rfm_segment_name_ja,
+        favourite_categories.favourite_category,
         cast(coalesce(totals.order_count, 0) as bigint) as order_count,
         cast(coalesce(totals.order_count_365_days, 0) as bigint) as order_count_365_days,
         coalesce(subscriptions.subscription_count, 0) as subscription_count,
@@ -86,9 +130,7 @@ described as (
         rfm.r_score,
         rfm.f_score,
         rfm.m_score,
-        rfm.rfm_segment,
-        rfm.rfm_segment_name_en,
-        rfm.rfm_segment_name_ja,
+        discount_habits.price_sensitivity_share,
         repurchase_clocks.repurchase_interval_days,
         repurchase_clocks.days_late,
         repurchase_clocks.days_late_percentile,
@@ -97,6 +139,7 @@ described as (
         islands.person_key is not null as is_active_by_order,
         coalesce(subscriptions.is_active, false) as is_active_by_contract,
         persons.created_date,
+        present_tiers.tier_since_date,
         totals.first_ordered_date,
         totals.last_ordered_date,
         subscriptions.first_subscribed_date,
@@ -108,7 +151,12 @@ described as (
     left join islands on persons.person_key = islands.person_key
     left join subscriptions on persons.person_key = subscriptions.person_key
     left join lifetime_values on persons.person_key = lifetime_values.person_key
+    left join tenures on persons.person_key = tenures.person_key
+    left join present_tiers on persons.person_key = present_tiers.person_key
     left join rfm on persons.person_key = rfm.person_key
+    left join discount_habits on persons.person_key = discount_habits.person_key
+    left join favourite_categories
+        on persons.person_key = favourite_categories.person_key
     left join repurchase_clocks on persons.person_key = repurchase_clocks.person_key
 
 )
