@@ -68,6 +68,10 @@ compared as (
         ) over (
             partition by person_key, product_family
         ) end as first_graded_date,
+        case when product_family is not null and grade is not null then min(ordered_date) over (
+            partition by person_key, product_family order by grade desc nulls last
+            range between unbounded preceding and current row
+        ) end as first_as_high_date,
         case when product_family is not null then max(grade) over (
             partition by person_key, product_family order by order_number
             range between unbounded preceding and 1 preceding
@@ -110,6 +114,7 @@ flagged as (
         first_category_date,
         first_family_date,
         first_graded_date,
+        first_as_high_date,
         ordered_date,
         ordered_at
 

@@ -1,6 +1,7 @@
 {#- Every fact that KPIs are measured on. -#}
 {%- set facts = [
     'int_purchases_measured',
+    'int_item_purchases_measured',
     'int_states_measured',
     'int_lifetime_values_measured',
     'int_votes_measured',

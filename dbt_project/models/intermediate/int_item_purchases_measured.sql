@@ -1,0 +1,1 @@
+{{ measure(ref('int_item_purchases_by_person')) }}

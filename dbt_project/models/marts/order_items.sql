@@ -1,0 +1,51 @@
+with
+
+items as (
+
+    select * from {{ ref('int_order_items') }}
+
+),
+
+bought as (
+
+    select * from {{ ref('int_bought_items') }}
+
+),
+
+described as (
+
+    select
+        items.order_item_key,
+        items.order_key,
+        items.person_key,
+        items.product_key,
+        items.product_name,
+        coalesce(items.category, 'unknown') as category,
+        items.product_family,
+        items.order_channel,
+        items.store_id,
+        items.campaign_id,
+        items.order_number,
+        items.grade,
+        bought.earlier_grade,
+        items.quantity,
+        cast(items.line_amount as decimal(38, 4)) as line_amount,
+        cast(items.profit_amount as decimal(38, 4)) as profit_amount,
+        cast(items.list_amount as decimal(38, 4)) as list_amount,
+        cast(items.reference_amount as decimal(38, 4)) as reference_amount,
+        items.person_key is null as is_guest,
+        bought.is_new_category,
+        bought.is_known_family,
+        bought.is_upgrade,
+        items.is_full_price,
+        items.is_above_reference,
+        bought.is_premium,
+        items.ordered_date,
+        cast(items.ordered_at as timestamp) as ordered_at
+
+    from items
+    left join bought on items.order_item_key = bought.order_item_key
+
+)
+
+select * from described
