@@ -24,9 +24,16 @@ IdSystems = Mapping[str, Mapping[str, str]]
 
 
 def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
-    """Every var of the dbt project: the settings, the as-of date and whose ids are whose."""
+    """Every var of the dbt project: the settings, the as-of date, whose ids are whose, and the
+    zones of systems that keep another time."""
     settings = company.settings.model_dump(mode="json")
-    return {**settings, "as_of_date": as_of.isoformat(), "id_systems": id_systems}
+    zones = {name: system.time_zone for name, system in company.systems.items()}
+    return {
+        **settings,
+        "as_of_date": as_of.isoformat(),
+        "id_systems": id_systems,
+        "time_zones": {name: zone for name, zone in sorted(zones.items()) if zone},
+    }
 
 
 def merge_reference(company: Company, into: Path) -> Path:

@@ -1,9 +1,9 @@
 {#- What DuckDB and Spark spell differently. Everything else in the models is the SQL
     that they share. Instants are naive timestamps in UTC on both. -#}
 
-{#- The business date of an instant. -#}
-{% macro business_date(instant) -%}
-{%- set zone = var('business_timezone') -%}
+{#- The business date of an instant, or its date in another zone. -#}
+{% macro business_date(instant, zone=none) -%}
+{%- set zone = zone or var('business_timezone') -%}
 {%- if target.type == 'spark' -%}
 cast(from_utc_timestamp({{ instant }}, '{{ zone }}') as date)
 {%- else -%}

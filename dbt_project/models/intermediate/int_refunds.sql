@@ -45,6 +45,7 @@ placed as (
 
     select
         refunds.refund_key,
+        refunds.system,
         refunds.refund_id,
         refunds.order_item_key,
         known_orders.order_key,
