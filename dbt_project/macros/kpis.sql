@@ -255,14 +255,3 @@ case
 {% macro percent_of(part, whole) -%}
 100 * cast({{ part }} as double) / nullif(cast({{ whole }} as double), 0)
 {%- endmacro %}
-
-{#- The names of `thresholds.csv`, and a value of it. -#}
-{% macro threshold_names() %}
-{{ return([
-    'repurchase_shrinkage_intervals',
-]) }}
-{% endmacro %}
-
-{% macro threshold(name) -%}
-(select value from {{ ref('thresholds') }} where name = '{{ name }}')
-{%- endmacro %}

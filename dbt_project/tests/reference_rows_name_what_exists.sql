@@ -2,6 +2,7 @@
 {%- set known = {
     'rfm_cutpoints': ('dimension', ['recency_days', 'order_count']),
     'thresholds': ('name', threshold_names()),
+    'health_components': ('component', health_components()),
 } %}
 with
 

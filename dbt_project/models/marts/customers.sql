@@ -86,6 +86,12 @@ favourite_categories as (
 
 ),
 
+health_scores as (
+
+    select * from {{ ref('int_health_scores') }}
+
+),
+
 repurchase_clocks as (
 
     select * from {{ ref('int_repurchase_clocks') }}
@@ -134,6 +140,15 @@ described as (
         repurchase_clocks.repurchase_interval_days,
         repurchase_clocks.days_late,
         repurchase_clocks.days_late_percentile,
+        health_scores.health_score,
+        health_scores.health_band,
+        {%- for component in health_components() %}
+        health_scores.health_{{ component }}_score,
+        {%- endfor %}
+        {%- for reason in (1, 2, 3) %}
+        health_scores.health_reason_{{ reason }}_en,
+        health_scores.health_reason_{{ reason }}_ja,
+        {%- endfor %}
         persons.is_known,
         totals.first_ordered_date is null and subscriptions.person_key is null as is_lead,
         islands.person_key is not null as is_active_by_order,
@@ -157,6 +172,7 @@ described as (
     left join discount_habits on persons.person_key = discount_habits.person_key
     left join favourite_categories
         on persons.person_key = favourite_categories.person_key
+    left join health_scores on persons.person_key = health_scores.person_key
     left join repurchase_clocks on persons.person_key = repurchase_clocks.person_key
 
 )

@@ -1,0 +1,20 @@
+{#- The names that the tables of `seeds/reference` may use: `reference_rows_name_what_exists`
+    holds a company's own tables to them. -#}
+
+{% macro threshold_names() %}
+{{ return([
+    'repurchase_shrinkage_intervals',
+    'health_healthy_score', 'health_watch_score',
+]) }}
+{% endmacro %}
+
+{% macro threshold(name) -%}
+(select value from {{ ref('thresholds') }} where name = '{{ name }}')
+{%- endmacro %}
+
+{% macro health_components() %}
+{{ return([
+    'recency', 'frequency_trend', 'app_use', 'feature_use', 'last_nps', 'open_tickets',
+    'ticket_trend', 'message_response', 'days_to_renewal', 'contract_age',
+]) }}
+{% endmacro %}
