@@ -1,23 +1,28 @@
+{#- A need may name alternatives: `orders or subscriptions`. -#}
 with
 
-rests_on as (
+alternatives as (
 
     {% for kpi in kpi_entries() -%}
     {% set outer = loop -%}
     {% for need in kpi.rests_on -%}
-    {{ 'union all' if not (outer.first and loop.first) }}
+    {% set inner = loop -%}
+    {% for alternative in need.split(' or ') -%}
+    {{ 'union all' if not (outer.first and inner.first and loop.first) }}
     select
         '{{ kpi.code }}' as kpi,
-        {{ loop.index }} as position,
+        {{ inner.index }} as position,
         '{{ need }}' as need,
         '{{ need.split(".")[0] }}' as feed,
+        '{{ alternative.split(".")[0] }}' as alternative,
         {{ 'false' if '.' in need else 'true' }} as is_required
+    {% endfor -%}
     {% endfor -%}
     {%- else -%}
     select
         cast(null as string) as kpi, 1 as position,
         cast(null as string) as need, cast(null as string) as feed,
-        true as is_required
+        cast(null as string) as alternative, true as is_required
     {%- endfor %}
 
 ),
@@ -31,11 +36,18 @@ delivered as (
 joined as (
 
     select
-        rests_on.*,
-        delivered.feed is not null as is_delivered
+        alternatives.kpi,
+        alternatives.position,
+        alternatives.need,
+        alternatives.feed,
+        alternatives.is_required,
+        max(case when delivered.feed is not null then 1 else 0 end) = 1 as is_delivered
 
-    from rests_on
-    left join delivered on rests_on.feed = delivered.feed
+    from alternatives
+    left join delivered on alternatives.alternative = delivered.feed
+    group by
+        alternatives.kpi, alternatives.position, alternatives.need,
+        alternatives.feed, alternatives.is_required
 
 )
 

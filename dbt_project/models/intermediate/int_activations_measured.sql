@@ -1,0 +1,1 @@
+{{ measure(ref('int_activations_by_person')) }}
