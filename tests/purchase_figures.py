@@ -354,8 +354,8 @@ def _tenure_band(days: int) -> str:
 
 def facts_of(given: Given) -> Facts:
     facts = Facts(given, Persons(given))
-    stores = _Stores(given)
-    products = _products(given)
+    stores = CutIds(given)
+    products = price_lists(given)
     items = defaultdict(list)
     for row in given.rows("order_items"):
         items[row["order_key"]].append(row)
@@ -393,23 +393,27 @@ def _counts(given: Given, row: Row) -> bool:
     return row["status"] != "cancelled" or not given.happened(row.get("cancelled_at"))
 
 
-class _Stores:
+class CutIds:
     """The value of a store or campaign cut."""
 
     def __init__(self, given: Given) -> None:
-        stores = {r["system"] for r, _ in given.delivered("orders") if r.get("store_id")}
+        visited = (r for feed in ("orders", "responses") for r, _ in given.delivered(feed))
+        stores = {row["system"] for row in visited if row.get("store_id")}
         campaigns = {row["system"] for row, _ in given.delivered("campaigns")}
         self.several_stores, self.several_campaigns = len(stores) > 1, len(campaigns) > 1
+
+    def store(self, row: Row) -> str | None:
+        return row["store_key"] if self.several_stores else row.get("store_id")
 
     def cuts(self, row: Row) -> dict[str, str | None]:
         return {
             "order_channel": row.get("channel"),
-            "store": row["store_key"] if self.several_stores else row.get("store_id"),
+            "store": self.store(row),
             "campaign": row["campaign_key"] if self.several_campaigns else row.get("campaign_id"),
         }
 
 
-def _products(given: Given) -> dict[str, list[Row]]:
+def price_lists(given: Given) -> dict[str, list[Row]]:
     """Each product's price list, by when its rows begin."""
     found = defaultdict(list)
     for row in given.rows("products"):
@@ -420,7 +424,7 @@ def _products(given: Given) -> dict[str, list[Row]]:
     return found
 
 
-def _order(facts: Facts, row: Row, items: list[Row], products: Mapping, stores: _Stores) -> Order:
+def _order(facts: Facts, row: Row, items: list[Row], products: Mapping, stores: CutIds) -> Order:
     given = facts.given
     day = given.day_of(row["ordered_at"])
     rate = given.rate(row["currency"], day)
@@ -559,7 +563,7 @@ def _float(number: Decimal | None) -> float | None:
     return None if number is None else float(number)
 
 
-def _distinct(events: Iterable[Order | Refund]) -> int:
+def distinct(events: Iterable[Order | Refund]) -> int:
     return len({event.person for event in events} - {None})
 
 
@@ -570,13 +574,13 @@ def money_figures(orders: list[Order], refunds: list[Refund]) -> dict[str, Figur
     refunded = known_sum(refund.amount for refund in refunds)
     revenue = [order.goods for order in orders] + [-refund.amount for refund in refunds]
     profit = [order.profit for order in orders] + [-refund.profit for refund in refunds]
-    refund_rate = ratio(100 * refunded, goods, len(valued), _distinct(valued))
+    refund_rate = ratio(100 * refunded, goods, len(valued), distinct(valued))
     refund_rate.numerator = float(refunded)
     return {
-        "net_revenue": total(revenue, _distinct(events)),
-        "gross_profit": total(profit, _distinct(events)),
-        "orders": count(len(orders), _distinct(orders)),
-        "purchasing_customers": count(_distinct(orders)),
+        "net_revenue": total(revenue, distinct(events)),
+        "gross_profit": total(profit, distinct(events)),
+        "orders": count(len(orders), distinct(orders)),
+        "purchasing_customers": count(distinct(orders)),
         "refund_rate": refund_rate,
     }
 
@@ -603,7 +607,7 @@ def person_figures(
     goods = known_sum(order.goods for order in orders)
     return {
         "new_customers": count(len(new)),
-        "average_order_value": ratio(goods, len(valued), len(valued), _distinct(valued)),
+        "average_order_value": ratio(goods, len(valued), len(valued), distinct(valued)),
         "revenue_per_customer": ratio(revenue, buyers, buyers, buyers),
         "repeat_rate": percent(sum(len(own) > 1 for own in by_person.values()), buyers),
         "returning_customer_rate": percent(
@@ -786,9 +790,9 @@ def kpi_figures(given: Given, facts: Facts, first_day: date) -> dict[Key, Figure
             start = given.period_end(grain, start)
     for (kpi, grain, start, _, _), figure in found.items():
         _finish(given, kpi, grain, start, figure)
-    _hide(given, found)
+    hide_small_cells(given, found)
     _add_growth(given, found)
-    _look_back(given, found)
+    look_back(given, found)
     return found
 
 
@@ -918,7 +922,7 @@ def _finish(given: Given, kpi: str, grain: str, start: date, figure: Figure) -> 
 HIDDEN = ("numerator", "denominator", "value", "ci_low", "ci_high", "n", "persons")
 
 
-def _hide(given: Given, found: dict[Key, Figure]) -> None:
+def hide_small_cells(given: Given, found: dict[Key, Figure]) -> None:
     groups = defaultdict(list)
     for (kpi, grain, start, dimension, segment), figure in found.items():
         if dimension != "overall":
@@ -952,7 +956,7 @@ def _add_growth(given: Given, found: dict[Key, Figure]) -> None:
     found |= grown
 
 
-def _look_back(given: Given, found: dict[Key, Figure]) -> None:
+def look_back(given: Given, found: dict[Key, Figure]) -> None:
     for (kpi, grain, start, *cut), figure in found.items():
         if figure.is_complete:
             before = found.get((kpi, grain, _before(given, grain, start), *cut))
