@@ -81,7 +81,7 @@ def subscriptions_of(facts: Facts) -> list[Subscription]:
         Subscription(
             row=row,
             person=row["customer_key"],
-            ended_at=row["ended_at"] if given.happened(row.get("ended_at")) else None,
+            ended_at=row.get("ended_at") if given.happened(row.get("ended_at")) else None,
             changes=changes[row["subscription_key"]],
         )
         for row in given.rows("subscriptions")

@@ -146,15 +146,3 @@ def test_every_figure_is_shown_and_hidden_somewhere(case):
         hidden[kpi] += figure.is_suppressed
     assert min(len(shown[kpi]) for kpi in KPIS) > 10, shown
     assert all(hidden[code] > 50 for code, kpi in KPIS.items() if kpi.is_of_persons)
-
-
-def test_the_interval_of_a_difference_is_that_of_newcombe():
-    """Newcombe 1998, Statistics in Medicine 17, table II, method 10."""
-    examples: dict[tuple, tuple] = {
-        (56, 70, 48, 80): (0.0524, 0.3339),
-        (9, 10, 3, 10): (0.1705, 0.8090),
-        (10, 10, 0, 10): (0.6075, 1.0000),
-    }
-    for counts, bounds in examples.items():
-        _, low, high = vote_figures.newcombe(*counts)
-        assert (low / 100, high / 100) == pytest.approx(bounds, abs=5e-5)
