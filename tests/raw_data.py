@@ -77,7 +77,9 @@ class RawData:
         self.write_ledger()
         program = [sys.executable, "-m", "orchestration.dbt", "--company", str(self.company)]
         given = ["--as-of", as_of.isoformat(), "--id-systems", json.dumps(id_systems or {})]
-        command = ["--", "build", "--quiet", "--exclude-resource-type", "unit_test", "--select"]
+        command = ["--", "build", "--quiet", "--exclude-resource-type", "unit_test"]
+        # not the tests that also read a model which is not built
+        command += ["--indirect-selection", "buildable", "--select"]
         done = subprocess.run(
             [*program, *given, *command, *select.split()],
             capture_output=True,
