@@ -11,8 +11,8 @@ from tests.purchase_figures import Facts, Figure, Given, percent
 WITHIN_DAYS = 30
 RESTS_ON = (("customers",), ("orders", "subscriptions", "web_events"))
 KPIS = {
-    "activation_rate": Kpi(RESTS_ON, matures_after=WITHIN_DAYS),
-    "days_to_first_value": Kpi(RESTS_ON, matures_after=WITHIN_DAYS),
+    "activation_rate": Kpi(RESTS_ON, is_first_based=True, matures_after=WITHIN_DAYS),
+    "days_to_first_value": Kpi(RESTS_ON, is_first_based=True, matures_after=WITHIN_DAYS),
 }
 
 

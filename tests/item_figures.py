@@ -22,8 +22,8 @@ from tests.purchase_figures import (
 CUTS = ("order_channel", "store", "campaign")
 RESTS_ON = (("orders",), ("order_items",), ("products",))
 KPIS = {
-    "cross_sell_rate": Kpi(RESTS_ON, cuts=CUTS, is_first_based=True),
-    "upgrade_rate": Kpi(RESTS_ON, cuts=CUTS, is_first_based=True),
+    "cross_sell_rate": Kpi(RESTS_ON, cuts=(*CUTS, "category"), is_first_based=True),
+    "upgrade_rate": Kpi(RESTS_ON, cuts=(*CUTS, "category"), is_first_based=True),
     "full_price_share": Kpi(RESTS_ON, cuts=(*CUTS, "category")),
     "premium_share": Kpi(RESTS_ON, cuts=(*CUTS, "category")),
 }
@@ -119,29 +119,35 @@ def item_cells(bought: Bought, grain: str, start: date, end: date) -> Cells:
     facts = bought.facts
     orders = [order for order in facts.orders if start <= order.day < end]
 
-    def of_persons(some: list[Order]) -> dict[str, Figure]:
-        return person_figures(bought, some, start)
+    def of_orders(some: list[Order]) -> dict[str, Figure]:
+        return person_figures(bought, some, bought.of(some), start)
 
+    def of_items(some: list[Item]) -> dict[str, Figure]:
+        return person_figures(bought, [item.order for item in some], some, start)
+
+    items = bought.of(orders)
+    by_category = cells_of(facts, grain, start, items, of_items, ("category",))
     return [
-        *cells_of(facts, grain, start, orders, of_persons, CUTS),
-        *cells_of(facts, grain, start, bought.of(orders), price_figures, (*CUTS, "category")),
+        *cells_of(facts, grain, start, orders, of_orders, CUTS),
+        *(cell for cell in by_category if cell[0] == "category"),
+        *cells_of(facts, grain, start, items, price_figures, (*CUTS, "category")),
     ]
 
 
-def person_figures(bought: Bought, orders: list[Order], start: date) -> dict[str, Figure]:
-    """Of orders of a period: who tried something else, and who something better."""
-    by_person = defaultdict(list)
-    for order in orders:
-        if order.person:
-            by_person[order.person].append(order)
+def person_figures(
+    bought: Bought, orders: list[Order], items: list[Item], start: date
+) -> dict[str, Figure]:
+    """Of orders of a period and what they hold: who tried something else, or something better."""
+    own = defaultdict(list)
+    for item in items:
+        own[item.person].append(item)
     known = tried = stayed = upgraded = 0
-    for person, own in by_person.items():
-        items = bought.of(own)
+    for person in {order.person for order in orders} - {None}:
         if any(order.day < start for order in bought.facts.orders_of[person]):
             before = bought.categories_before(person, start)
             known += 1
-            tried += any(item.category not in before for item in items)
-        earlier, now = bought.grades_before(person, start), grades(items)
+            tried += any(item.category not in before for item in own[person])
+        earlier, now = bought.grades_before(person, start), grades(own[person])
         both = earlier.keys() & now.keys()
         stayed += bool(both)
         upgraded += any(

@@ -52,6 +52,11 @@ class MadeUp:
         local = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=self.zone)
         return local.astimezone(UTC).replace(tzinfo=None)
 
+    def different(self, never: float) -> list[datetime | None]:
+        """Up to three moments, or none at all, in an order that the seed decides."""
+        found = [None if self.often(never) else self.moment() for _ in range(3)]
+        return list(dict.fromkeys(found))
+
     def deliver(self, feed: str, system: str, rows: list[Row], late: int = 0) -> None:
         at = self.delivered_at + timedelta(days=late)
         self.deliveries.append(Delivery(feed, system, rows, at))
@@ -172,7 +177,7 @@ class MadeUp:
                 "currency": self.pick(None, "JPY", "USD"),
             }
             for i in range(20)
-            for valid_from in {None if self.often(0.4) else self.moment() for _ in range(3)}
+            for valid_from in self.different(0.4)
         ]
         self.deliver_again("products", "shop", rows, unit_cost=[None, Decimal(7)])
 

@@ -41,7 +41,7 @@ class MadeUpLives(MadeUp):
         self.prices: dict[str, list[Row]] = {}
         for i in range(24):
             family, grade = self.pick(None, "pen", "pen", "pen", "bag"), self.pick(None, 1, 2, 3, 4)
-            for valid_from in {None if self.often(0.3) else self.moment() for _ in range(3)}:
+            for valid_from in self.different(0.3):
                 if self.often(0.1):
                     grade = self.pick(None, 1, 2, 3, 4)
                 self.prices.setdefault(f"P{i}", []).append(
