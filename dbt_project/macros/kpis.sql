@@ -243,6 +243,15 @@ select * from measured
         )
 {%- endmacro %}
 
+{#- One side of the interval of a difference of two shares: the distances of each share
+    to its own bound, squared and added (Newcombe 1998, method 10). -#}
+{% macro newcombe_half(one, other) -%}
+sqrt(
+                ({{ one }}) * ({{ one }})
+                + ({{ other }}) * ({{ other }})
+            )
+{%- endmacro %}
+
 {#- The sum of columns of which a part may be unknown; unknown where all are. -#}
 {% macro sum_of_known(columns) -%}
 case

@@ -1,12 +1,15 @@
 {#- The last vote of each person in each period; by touchpoint the last at each. -#}
 {%- set nps = ['votes', 'promoters', 'passives', 'detractors'] -%}
+{%- set of_persons = [
+    'promoters_known', 'detractors_known', 'promoters_followed', 'detractors_followed',
+] -%}
 {%- set weights = [
     'weighted_votes', 'weights', 'promoter_weights', 'detractor_weights',
 ] -%}
 {%- set scores = ['votes', 'scores', 'squares'] -%}
-{%- set whole = nps + ['weighted_votes', 'good'] -%}
+{%- set whole = nps + of_persons + ['weighted_votes', 'good'] -%}
 {%- set figures = {
-    'nps': nps + weights,
+    'nps': nps + of_persons + weights,
     'nps_touchpoint': nps,
     'enps': nps,
     'csat': scores + ['good'],
@@ -35,6 +38,26 @@
 
 with
 
+followed as (
+
+    select * from {{ ref('int_votes_followed') }}
+
+),
+
+classed as (
+
+    select
+        votes.*,
+        case when votes.person_key is not null then votes.nps_class end as known_class,
+        case when followed.response_key is not null then votes.nps_class end
+            as followed_class
+
+    from {{ ref('int_votes') }} as votes
+    left join followed on votes.response_key = followed.response_key
+    where votes.figure is not null
+
+),
+
 votes as (
 
     select
@@ -43,6 +66,12 @@ votes as (
         case when nps_class = 'promoter' then 1 else 0 end as promoters,
         case when nps_class = 'passive' then 1 else 0 end as passives,
         case when nps_class = 'detractor' then 1 else 0 end as detractors,
+        {%- for class in ['promoter', 'detractor'] %}
+        {%- for kind in ['known', 'followed'] %}
+        case when {{ kind }}_class = '{{ class }}' then 1 else 0 end
+            as {{ class }}s_{{ kind }},
+        {%- endfor %}
+        {%- endfor %}
         case when weight is not null then 1 else 0 end as weighted_votes,
         coalesce(weight, 0) as weights,
         case when nps_class = 'promoter' then coalesce(weight, 0) else 0 end
@@ -57,8 +86,7 @@ votes as (
         score as scores,
         score * score as squares
 
-    from {{ ref('int_votes') }}
-    where figure is not null
+    from classed
 
 ),
 

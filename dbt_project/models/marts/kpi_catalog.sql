@@ -1,6 +1,6 @@
 {#- Reading the facts here keeps the catalog after every model with entries. -#}
 {%- do ref('int_kpis_measured') -%}
-{%- set intervals = {"percent": "wilson", "mean": "t", "nps": "nps"} -%}
+{%- set intervals = {"percent": "wilson", "mean": "t", "nps": "nps", "gap": "newcombe"} -%}
 
 with
 

@@ -253,12 +253,20 @@ valued as (
             when kind in ('percent', 'nps') then 100 * numerator / nullif(denominator, 0)
             when kind in ('ratio', 'mean') then numerator / nullif(denominator, 0)
             when kind = 'median' then extra
+            when kind = 'gap' then 100 * (
+                numerator / nullif(denominator, 0) - extra / nullif(n - denominator, 0)
+            )
         end as value,
         numerator / nullif(denominator, 0) as share,
-        cast(n as double) as base,
-        -- of an NPS, `extra` is promoters + detractors; of a mean, the sum of squares
-        ((extra + numerator) / 2 + 0.75) / (n + 3) as adjusted_promoters,
-        ((extra - numerator) / 2 + 0.75) / (n + 3) as adjusted_detractors,
+        case when kind = 'gap' then denominator else cast(n as double) end as base,
+        -- of a gap, `extra` is the other numerator, and the rest of `n` its denominator;
+        -- of an NPS, promoters + detractors; of a mean, the sum of squares
+        case when kind = 'gap' then extra / nullif(n - denominator, 0) end as other_share,
+        case when kind = 'gap' then n - denominator end as other_base,
+        case when kind = 'nps' then ((extra + numerator) / 2 + 0.75) / (n + 3) end
+            as adjusted_promoters,
+        case when kind = 'nps' then ((extra - numerator) / 2 + 0.75) / (n + 3) end
+            as adjusted_detractors,
         case when n > 1 then
             -- what rounding leaves of equal scores is no spread
             sqrt(case
@@ -276,12 +284,17 @@ spread as (
 
     select
         valued.*,
+        {%- for side in ['', 'other_'] %}
+        {%- set share = side ~ 'share' %}
+        {%- set base = side ~ 'base' %}
         (
-            share + {{ z * z }} / (2 * base)
-        ) / (1 + {{ z * z }} / base) as wilson_centre,
+            {{ share }} + {{ z * z }} / (2 * {{ base }})
+        ) / (1 + {{ z * z }} / {{ base }}) as {{ side }}wilson_centre,
         {{ z }} * sqrt(
-            greatest(share * (1 - share), 0) / base + {{ z * z }} / (4 * base * base)
-        ) / (1 + {{ z * z }} / base) as wilson_half,
+            greatest({{ share }} * (1 - {{ share }}), 0) / {{ base }}
+            + {{ z * z }} / (4 * {{ base }} * {{ base }})
+        ) / (1 + {{ z * z }} / {{ base }}) as {{ side }}wilson_half,
+        {%- endfor %}
         sqrt(
             adjusted_promoters + adjusted_detractors
             - (adjusted_promoters - adjusted_detractors)
@@ -304,13 +317,17 @@ bounded as (
         period_start,
         segment_dimension,
         segment_value,
-        numerator,
-        denominator,
+        case when kind <> 'gap' then numerator end as numerator,
+        case when kind <> 'gap' then denominator end as denominator,
         value,
         case
             when n is null or n = 0 or value is null then null
             when interval_kind = 'wilson' then 100 * greatest(wilson_centre - wilson_half, 0)
             when n = 1 then null
+            when interval_kind = 'newcombe' then greatest(value - 100 * {{ newcombe_half(
+                'share - (wilson_centre - wilson_half)',
+                'other_wilson_centre + other_wilson_half - other_share'
+            ) }}, -100)
             when interval_kind = 't' then value - mean_half
             when interval_kind = 'nps' then greatest(
                 100 * (adjusted_promoters - adjusted_detractors) - 100 * nps_half, -100
@@ -320,6 +337,10 @@ bounded as (
             when n is null or n = 0 or value is null then null
             when interval_kind = 'wilson' then 100 * least(wilson_centre + wilson_half, 1)
             when n = 1 then null
+            when interval_kind = 'newcombe' then least(value + 100 * {{ newcombe_half(
+                'wilson_centre + wilson_half - share',
+                'other_share - (other_wilson_centre - other_wilson_half)'
+            ) }}, 100)
             when interval_kind = 't' then value + mean_half
             when interval_kind = 'nps' then least(
                 100 * (adjusted_promoters - adjusted_detractors) + 100 * nps_half, 100
