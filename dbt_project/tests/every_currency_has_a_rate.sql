@@ -19,6 +19,12 @@ items as (
 
 ),
 
+contracts as (
+
+    select * from {{ ref('int_contract_periods') }}
+
+),
+
 missing as (
 
     select distinct
@@ -46,6 +52,15 @@ missing as (
     from items
     where product_fx_rate is null
         and coalesce(unit_cost, list_price, reference_price) is not null
+
+    union
+
+    select distinct
+        currency,
+        rate_month as month_start
+
+    from contracts
+    where fx_rate is null and is_active_at_start + is_active_at_end > 0
 
 )
 

@@ -4,6 +4,7 @@
     'int_item_purchases_measured',
     'int_activations_measured',
     'int_states_measured',
+    'int_terms_measured',
     'int_lifetime_values_measured',
     'int_votes_measured',
     'int_invitations_measured',

@@ -13,9 +13,9 @@ islands as (
 
 ),
 
-subscriptions as (
+contract_periods as (
 
-    select * from {{ ref('int_subscriptions') }}
+    select * from {{ ref('int_contract_periods') }}
 
 ),
 
@@ -38,7 +38,10 @@ by_order as (
         end) as bought_before,
         0 as subscribes_at_start,
         0 as subscribes_at_end,
-        0 as subscribes_within
+        0 as subscribes_within,
+        cast(0 as bigint) as contracts_at_end,
+        {{ money('0') }} as yearly_amount_at_start,
+        {{ money('0') }} as yearly_amount_at_end
 
     from islands
     inner join periods on islands.active_from <= periods.counted_to
@@ -49,33 +52,21 @@ by_order as (
 by_contract as (
 
     select
-        periods.grain,
-        periods.period_start,
-        subscriptions.person_key,
+        grain,
+        period_start,
+        person_key,
         0 as buys_at_start,
         0 as buys_at_end,
         0 as bought_before,
-        max(case
-            when subscriptions.started_at < periods.start_at
-                and coalesce(subscriptions.ended_at >= periods.start_at, true)
-                then 1 else 0
-        end) as subscribes_at_start,
-        max(case
-            when subscriptions.started_at < periods.end_at
-                and coalesce(subscriptions.ended_at >= periods.end_at, true)
-                then 1 else 0
-        end) as subscribes_at_end,
-        max(case
-            when subscriptions.started_at >= periods.start_at
-                and subscriptions.started_at < periods.end_at
-                then 1 else 0
-        end) as subscribes_within
+        max(is_active_at_start) as subscribes_at_start,
+        max(is_active_at_end) as subscribes_at_end,
+        max(begins) as subscribes_within,
+        {{ sum_of_whole('is_active_at_end') }} as contracts_at_end,
+        {{ money('sum(yearly_amount_at_start)') }} as yearly_amount_at_start,
+        {{ money('sum(yearly_amount_at_end)') }} as yearly_amount_at_end
 
-    from subscriptions
-    inner join periods
-        on subscriptions.started_at < periods.end_at
-        and coalesce(subscriptions.ended_at >= periods.start_at, true)
-    group by periods.grain, periods.period_start, subscriptions.person_key
+    from contract_periods
+    group by grain, period_start, person_key
 
 ),
 
@@ -103,7 +94,10 @@ states as (
         max(bought_before) as bought_before,
         max(subscribes_at_start) as subscribes_at_start,
         max(subscribes_at_end) as subscribes_at_end,
-        max(subscribes_within) as subscribes_within
+        max(subscribes_within) as subscribes_within,
+        max(contracts_at_end) as contracts_at_end,
+        max(yearly_amount_at_start) as yearly_amount_at_start,
+        max(yearly_amount_at_end) as yearly_amount_at_end
 
     from standing
     group by grain, period_start, person_key
@@ -118,7 +112,11 @@ flagged as (
         bought_before * (1 - buys_at_start) * buys_at_end as is_reactivated,
         subscribes_at_start * (1 - subscribes_at_end) as churns,
         (1 - subscribes_at_start) * subscribes_within * (1 - subscribes_at_end)
-            as churns_within
+            as churns_within,
+        case
+            when subscribes_at_start = 1 then yearly_amount_at_end else {{ money('0') }}
+        end as yearly_amount_retained,
+        least(yearly_amount_at_start, yearly_amount_at_end) as yearly_amount_kept
 
     from states
 

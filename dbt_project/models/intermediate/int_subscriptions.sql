@@ -12,17 +12,22 @@ person_ids as (
 
 ),
 
--- an end after the as-of date is not yet an end
+-- an end after the as-of date is not yet an end, and has no reason yet
 known as (
 
     select
         subscriptions.subscription_key,
         person_ids.person_key,
+        subscriptions.system,
+        subscriptions.subscription_id,
         subscriptions.plan,
         subscriptions.amount,
         subscriptions.currency,
         subscriptions.billing_period,
-        subscriptions.cancel_reason,
+        case
+            when subscriptions.ended_at < {{ end_of_as_of() }}
+                then subscriptions.cancel_reason
+        end as cancel_reason,
         subscriptions.started_at,
         subscriptions.term_ends_at,
         case

@@ -1,0 +1,1 @@
+{{ measure(ref('int_terms_by_person')) }}
