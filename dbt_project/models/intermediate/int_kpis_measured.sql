@@ -2,6 +2,7 @@
 {%- set facts = [
     'int_purchases_measured',
     'int_item_purchases_measured',
+    'int_acquisitions_measured',
     'int_activations_measured',
     'int_states_measured',
     'int_terms_measured',

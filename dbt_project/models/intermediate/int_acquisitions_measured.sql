@@ -1,0 +1,1 @@
+{{ measure(ref('int_acquisitions'), by_person=false) }}
