@@ -5,6 +5,7 @@
 {{ return([
     'repurchase_shrinkage_intervals',
     'health_healthy_score', 'health_watch_score',
+    'contact_response_days', 'contact_shrinkage_messages', 'contact_fatigue_30_days',
 ]) }}
 {% endmacro %}
 
@@ -17,4 +18,9 @@
     'recency', 'frequency_trend', 'app_use', 'feature_use', 'last_nps', 'open_tickets',
     'ticket_trend', 'message_response', 'days_to_renewal', 'contract_age',
 ]) }}
+{% endmacro %}
+
+{#- The ways to reach a person for which consent is kept. -#}
+{% macro contact_channels() %}
+{{ return(['email', 'line', 'sms', 'push', 'phone']) }}
 {% endmacro %}
