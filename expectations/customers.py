@@ -12,6 +12,13 @@ EXPECTATIONS = [
     never("scored for orders without one", "order_count = 0 and rfm_segment is not null"),
     never("orders that nobody scored", "order_count > 0 and rfm_segment is null"),
     never("an RFM score off its scale", "not (r_score + f_score + m_score between 3 and 15)"),
+    never("a behaviour score off its scale", "behaviour_score not between 0 and 100.000001"),
+    never("a feeling off its scale", "consciousness_score not between 0 and 100"),
+    never(
+        "no answer, and yet a quadrant",
+        "(engagement_quadrant = 'unknown') <> (consciousness_score is null)",
+    ),
+    never("a lead beyond acquisition", "is_lead <> (lifecycle_phase = 'acquisition')"),
     never("a health score off its scale", "not (health_score between 0 and 100)"),
     never("a health without a reason", "health_score <> 50 and health_reason_1_en is null"),
     seldom("an order expected after more than three years", "repurchase_interval_days > 1095", 1),

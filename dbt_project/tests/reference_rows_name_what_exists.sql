@@ -1,5 +1,6 @@
 -- A misspelt row of a company's own table would quietly count for nothing.
 {%- set known = {
+    'behaviour_components': ('component', behaviour_components()),
     'rfm_cutpoints': ('dimension', ['recency_days', 'order_count']),
     'thresholds': ('name', threshold_names()),
     'health_components': ('component', health_components()),

@@ -26,11 +26,9 @@ totals as (
 
 ),
 
-islands as (
+lifecycle_phases as (
 
-    select distinct person_key
-    from {{ ref('int_order_islands') }}
-    where {{ day_after_as_of() }} between active_from and active_to
+    select * from {{ ref('int_lifecycle_phases') }}
 
 ),
 
@@ -39,8 +37,7 @@ subscriptions as (
     select
         person_key,
         count(*) as subscription_count,
-        min(started_date) as first_subscribed_date,
-        max(case when ended_at is null then 1 else 0 end) = 1 as is_active
+        min(started_date) as first_subscribed_date
 
     from {{ ref('int_subscriptions') }}
     group by person_key
@@ -86,6 +83,18 @@ favourite_categories as (
 
 ),
 
+behaviour_scores as (
+
+    select * from {{ ref('int_behaviour_scores') }}
+
+),
+
+engagement_quadrants as (
+
+    select * from {{ ref('int_engagement_quadrants') }}
+
+),
+
 health_scores as (
 
     select * from {{ ref('int_health_scores') }}
@@ -114,6 +123,8 @@ described as (
         rfm.rfm_segment,
         rfm.rfm_segment_name_en,
         rfm.rfm_segment_name_ja,
+        lifecycle_phases.lifecycle_phase,
+        engagement_quadrants.engagement_quadrant,
         favourite_categories.favourite_category,
         cast(coalesce(totals.order_count, 0) as bigint) as order_count,
         cast(coalesce(totals.order_count_365_days, 0) as bigint) as order_count_365_days,
@@ -137,6 +148,14 @@ described as (
         rfm.f_score,
         rfm.m_score,
         discount_habits.price_sensitivity_share,
+        engagement_quadrants.empathy_index,
+        engagement_quadrants.attachment_index,
+        engagement_quadrants.consciousness_score,
+        behaviour_scores.behaviour_score,
+        {%- for component in behaviour_components() %}
+        behaviour_scores.behaviour_{{ component }}_count,
+        behaviour_scores.behaviour_{{ component }}_score,
+        {%- endfor %}
         repurchase_clocks.repurchase_interval_days,
         repurchase_clocks.days_late,
         repurchase_clocks.days_late_percentile,
@@ -150,9 +169,9 @@ described as (
         health_scores.health_reason_{{ reason }}_ja,
         {%- endfor %}
         persons.is_known,
-        totals.first_ordered_date is null and subscriptions.person_key is null as is_lead,
-        islands.person_key is not null as is_active_by_order,
-        coalesce(subscriptions.is_active, false) as is_active_by_contract,
+        lifecycle_phases.is_lead,
+        lifecycle_phases.is_active_by_order,
+        lifecycle_phases.is_active_by_contract,
         persons.created_date,
         present_tiers.tier_since_date,
         totals.first_ordered_date,
@@ -163,7 +182,7 @@ described as (
     from persons
     left join attributes on persons.person_key = attributes.person_key
     left join totals on persons.person_key = totals.person_key
-    left join islands on persons.person_key = islands.person_key
+    left join lifecycle_phases on persons.person_key = lifecycle_phases.person_key
     left join subscriptions on persons.person_key = subscriptions.person_key
     left join lifetime_values on persons.person_key = lifetime_values.person_key
     left join tenures on persons.person_key = tenures.person_key
@@ -172,6 +191,9 @@ described as (
     left join discount_habits on persons.person_key = discount_habits.person_key
     left join favourite_categories
         on persons.person_key = favourite_categories.person_key
+    left join behaviour_scores on persons.person_key = behaviour_scores.person_key
+    left join engagement_quadrants
+        on persons.person_key = engagement_quadrants.person_key
     left join health_scores on persons.person_key = health_scores.person_key
     left join repurchase_clocks on persons.person_key = repurchase_clocks.person_key
 
