@@ -264,3 +264,27 @@ case
 {% macro percent_of(part, whole) -%}
 100 * cast({{ part }} as double) / nullif(cast({{ whole }} as double), 0)
 {%- endmacro %}
+
+{#- Cells with whether they are hidden. One with fewer than `smallest_cell` persons
+    `is_small`; where of a cut exactly one is, it could be told from the total, so the next
+    smallest goes with it. `cells` has `is_cut`, `is_small`, `persons`, `segment_value`. -#}
+{% macro hide_small_cells(cells, partition) %}
+    select
+        *,
+        is_small or (
+            is_cut and small_cells = 1 and rank_of_the_rest = 1
+        ) as is_suppressed
+
+    from (
+        select
+            *,
+            sum(case when is_small then 1 else 0 end) over (
+                partition by {{ partition | join(', ') }}
+            ) as small_cells,
+            row_number() over (
+                partition by {{ partition | join(', ') }}
+                order by case when is_small then 1 else 0 end, persons, segment_value
+            ) as rank_of_the_rest
+        from {{ cells }}
+    ) as ranked
+{% endmacro %}

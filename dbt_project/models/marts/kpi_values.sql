@@ -170,10 +170,11 @@ filled as (
 
 ),
 
-hidden as (
+judged as (
 
     select
         *,
+        about is not null and segment_dimension <> 'overall' as is_cut,
         coalesce(
             segment_dimension <> 'overall' and persons < smallest_cell, false
         ) as is_small
@@ -182,46 +183,10 @@ hidden as (
 
 ),
 
--- a single hidden cell could be told from the total: the next smallest goes with it
-ranked as (
-
-    select
-        *,
-        sum(case when is_small then 1 else 0 end) over (
-            partition by kpi, grain, period_start, segment_dimension
-        ) as small_cells,
-        row_number() over (
-            partition by kpi, grain, period_start, segment_dimension
-            order by
-                case when is_small then 1 else 0 end, persons, segment_value
-        ) as rank_of_the_rest
-
-    from hidden
-
-),
-
 suppressed as (
-
-    select
-        kpi,
-        grain,
-        period_start,
-        segment_dimension,
-        segment_value,
-        kind,
-        interval_kind,
-        is_small or (
-            about is not null and segment_dimension <> 'overall'
-            and small_cells = 1 and rank_of_the_rest = 1
-        ) as is_suppressed,
-        numerator,
-        denominator,
-        extra,
-        n,
-        persons
-
-    from ranked
-
+    {{ hide_small_cells(
+        'judged', ['kpi', 'grain', 'period_start', 'segment_dimension']
+    ) }}
 ),
 
 shown as (
