@@ -25,7 +25,8 @@ known as (
         events.event_type,
         events.channel,
         events.event_type in ('ugc', 'review') as is_ugc,
-        events.event_type in ('post', 'answer', 'review', 'ugc', 'idea') as is_contribution,
+        events.event_type in ('post', 'answer', 'review', 'ugc', 'idea')
+            as is_contribution,
         {{ business_date('events.occurred_at') }} as occurred_date,
         events.occurred_at
 

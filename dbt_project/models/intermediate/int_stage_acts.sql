@@ -39,7 +39,9 @@ subscriptions as (
 promoter_votes as (
 
     select * from {{ ref('int_votes') }}
-    where nps_class = 'promoter' and survey_kind <> 'employee' and person_key is not null
+    where nps_class = 'promoter'
+        and survey_kind <> 'employee'
+        and person_key is not null
 
 ),
 

@@ -13,7 +13,7 @@ periods as (
 
 counted as (
 
-    select * from {{ ref('int_stages_by_period') }}
+    select * from {{ ref('int_stages_measured') }}
 
 ),
 
