@@ -105,7 +105,7 @@ def acquisition_cells(
             "all",
             {
                 "cac": Figure(total, len(new), cac, n=len(new)),
-                "ltv_cac_ratio": _ratio(mean_worth, cac, len(worth)),
+                "ltv_cac_ratio": _ratio(mean_worth, cac, len(new)),
                 "cac_payback_months": _ratio(cac, monthly, len(new)),
             },
         )

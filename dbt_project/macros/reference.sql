@@ -4,13 +4,14 @@
 {% macro threshold_names() %}
 {{ return([
     'activation_days',
+    'contact_fatigue_30_days',
+    'contact_response_days',
+    'contact_shrinkage_messages',
     'health_healthy_score',
     'health_watch_score',
     'quadrant_behaviour_score',
     'quadrant_consciousness_score',
     'repurchase_shrinkage_intervals',
-    'health_healthy_score', 'health_watch_score',
-    'contact_response_days', 'contact_shrinkage_messages', 'contact_fatigue_30_days',
 ]) }}
 {% endmacro %}
 
@@ -28,6 +29,8 @@
 {#- The ways to reach a person for which consent is kept. -#}
 {% macro contact_channels() %}
 {{ return(['email', 'line', 'sms', 'push', 'phone']) }}
+{% endmacro %}
+
 {#- The parts of the behaviour score, as `behaviour_components.csv` weighs them. -#}
 {% macro behaviour_components() %}
 {{ return([

@@ -22,6 +22,9 @@ items as (
 contracts as (
 
     select * from {{ ref('int_contract_periods') }}
+
+),
+
 acquisition_costs as (
 
     select * from {{ ref('int_acquisition_costs') }}
@@ -64,6 +67,13 @@ missing as (
 
     from contracts
     where fx_rate is null and is_active_at_start + is_active_at_end > 0
+
+    union
+
+    select distinct
+        currency,
+        rate_month as month_start
+
     from acquisition_costs
     where fx_rate is null and cost is not null
 

@@ -4,7 +4,7 @@ with
 persons as (
 
     select * from {{ ref('int_persons') }}
-    where created_date is not null and not is_created_before_history
+    where created_date is not null
 
 ),
 
