@@ -21,5 +21,9 @@ EXPECTATIONS = [
     never("a lead beyond acquisition", "is_lead <> (lifecycle_phase = 'acquisition')"),
     never("a health score off its scale", "not (health_score between 0 and 100)"),
     never("a health without a reason", "health_score <> 50 and health_reason_1_en is null"),
+    never(
+        "more contacts in a week than in a month", "contact_count_7_days > contact_count_30_days"
+    ),
+    seldom("tired of contacts", "is_contact_fatigued", 30),
     seldom("an order expected after more than three years", "repurchase_interval_days > 1095", 1),
 ]

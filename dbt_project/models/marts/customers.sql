@@ -32,6 +32,19 @@ lifecycle_phases as (
 
 ),
 
+stages as (
+
+    select * from {{ ref('int_stage_spans') }}
+    where {{ day_after_as_of() }} >= valid_from and {{ day_after_as_of() }} < valid_to
+
+),
+
+contact_policies as (
+
+    select * from {{ ref('int_contact_policies') }}
+
+),
+
 subscriptions as (
 
     select
@@ -124,6 +137,7 @@ described as (
         rfm.rfm_segment_name_en,
         rfm.rfm_segment_name_ja,
         lifecycle_phases.lifecycle_phase,
+        stages.stage as journey_stage,
         engagement_quadrants.engagement_quadrant,
         favourite_categories.favourite_category,
         cast(coalesce(totals.order_count, 0) as bigint) as order_count,
@@ -168,12 +182,23 @@ described as (
         health_scores.health_reason_{{ reason }}_en,
         health_scores.health_reason_{{ reason }}_ja,
         {%- endfor %}
+        contact_policies.preferred_channel,
+        contact_policies.best_hour,
+        contact_policies.best_weekday,
+        {%- for days in (7, 30, 90) %}
+        contact_policies.contact_count_{{ days }}_days,
+        {%- endfor %}
+        contact_policies.is_contact_fatigued,
+        {%- for channel in contact_channels() %}
+        contact_policies.is_contactable_by_{{ channel }},
+        {%- endfor %}
         persons.is_known,
         lifecycle_phases.is_lead,
         lifecycle_phases.is_active_by_order,
         lifecycle_phases.is_active_by_contract,
         persons.created_date,
         present_tiers.tier_since_date,
+        cast({{ add_days('stages.valid_from', -1) }} as date) as journey_stage_since_date,
         totals.first_ordered_date,
         totals.last_ordered_date,
         subscriptions.first_subscribed_date,
@@ -196,6 +221,8 @@ described as (
         on persons.person_key = engagement_quadrants.person_key
     left join health_scores on persons.person_key = health_scores.person_key
     left join repurchase_clocks on persons.person_key = repurchase_clocks.person_key
+    left join stages on persons.person_key = stages.person_key
+    left join contact_policies on persons.person_key = contact_policies.person_key
 
 )
 
