@@ -12,10 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchestration.contract import feeds_by_name
-from orchestration.ledger import EXPORTED, EXPORTS
+from orchestration.ledger import EXPORTS, empty_published, write_export
 
 AS_OF = date(2026, 6, 30)
 FIRST_DAY, DAYS = date(2024, 7, 1), 740  # ten of them after the as-of date
@@ -274,12 +273,12 @@ def _ledger_row(feed: str, load_id: str, rows: int) -> dict[str, object]:
 def _write_ledger(raw: Path, loads: list[dict[str, object]]) -> None:
     for table, (_, types) in EXPORTS.items():
         rows = loads if table == "loads" else []
-        folder = raw / "ledger" / table / EXPORTED
-        folder.mkdir(parents=True, exist_ok=True)
         columns = {
             name: pa.array([row.get(name) for row in rows], pa.string()).cast(kind)
             if pa.types.is_timestamp(kind)
             else pa.array([row.get(name) for row in rows], kind)
             for name, kind in types.items()
         }
-        pq.write_table(pa.table(columns), folder / "part-0.parquet")
+        write_export(raw, table, pa.table(columns))
+    for table, nothing in empty_published().items():
+        write_export(raw, table, nothing)

@@ -18,6 +18,14 @@ from orchestration.company import Company, Settings
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
 
 PROGRAM = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+# settings and tables that judge, or grow with time, and change what no figure means
+NO_DEFINITIONS = (
+    "name",
+    "max_quarantined_share",
+    "max_shrink_share",
+    "fx_rates.csv",
+    "kpi_targets.csv",
+)
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
 IdSystems = Mapping[str, Mapping[str, str]]
@@ -33,7 +41,19 @@ def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, 
         "as_of_date": as_of.isoformat(),
         "id_systems": id_systems,
         "time_zones": {name: zone for name, zone in sorted(zones.items()) if zone},
+        "definitions": definitions(company),
     }
+
+
+def definitions(company: Company) -> str:
+    """A name for all that a company can set of what its figures mean."""
+    settings = company.settings.model_dump(mode="json", exclude=set(NO_DEFINITIONS))
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in sorted(REFERENCE.glob("*.csv")):
+        if path.name not in NO_DEFINITIONS:
+            own = company.reference / path.name
+            digest.update(f"{path.name}\0".encode() + (own if own.is_file() else path).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def merge_reference(company: Company, into: Path) -> Path:

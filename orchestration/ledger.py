@@ -169,6 +169,30 @@ EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
     ),
 }
 
+# Of the night that was published last: what the next compares its own figures with.
+PUBLISHED: dict[str, dict[str, pa.DataType]] = {
+    "published_values": {
+        "kpi": TEXT,
+        "grain": TEXT,
+        "period_start": DAY,
+        "segment_dimension": TEXT,
+        "segment_value": TEXT,
+        "value": REAL,
+        "n": WHOLE,
+        "is_complete": FLAG,
+        "is_mature": FLAG,
+        "as_of_date": DAY,
+    },
+    "published_definitions": {"kpi": TEXT, "definition_hash": TEXT},
+    "published_person_ids": {
+        "person_key": TEXT,
+        "system": TEXT,
+        "id_type": TEXT,
+        "source_id": TEXT,
+    },
+    "published_loads": {"load_id": TEXT},
+}
+
 
 class LedgerError(Exception):
     """The ledger cannot be read by this release; the message says what to do."""
@@ -348,12 +372,24 @@ class Ledger:
             query, types = EXPORTS[table]
             with self._transaction() as db:
                 rows = [dict(row) for row in db.execute(query)]
-            folder = raw / "ledger" / table / EXPORTED
-            folder.mkdir(parents=True, exist_ok=True)
             columns = {
                 name: _typed((row[name] for row in rows), kind) for name, kind in types.items()
             }
-            replace_parquet(pa.table(columns), folder / "part-0.parquet")
+            write_export(raw, table, pa.table(columns))
+
+
+def write_export(raw: Path, table: str, rows: pa.Table) -> None:
+    """Write a table for dbt to raw/ledger/<table>/load_id=ledger/part-0.parquet."""
+    folder = raw / "ledger" / table / EXPORTED
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_parquet(rows, folder / "part-0.parquet")
+
+
+def empty_published() -> dict[str, pa.Table]:
+    """The tables of the last published night where there was none."""
+    return {
+        table: pa.schema(list(types.items())).empty_table() for table, types in PUBLISHED.items()
+    }
 
 
 def _typed(values: Iterable[Any], kind: pa.DataType) -> pa.Array:

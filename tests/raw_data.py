@@ -10,10 +10,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchestration.contract import feeds_by_name
-from orchestration.ledger import EXPORTED, EXPORTS
+from orchestration.ledger import EXPORTS, empty_published, write_export
 
 DELIVERED_AT = datetime(2030, 1, 1)
 
@@ -111,10 +110,10 @@ class RawData:
         """Export the ledger of what was delivered so far."""
         for table, (_, types) in EXPORTS.items():
             rows = self.loads if table == "loads" else []
-            folder = self.raw / "ledger" / table / EXPORTED
-            folder.mkdir(parents=True, exist_ok=True)
             columns = {name: pa.array([row[name] for row in rows], t) for name, t in types.items()}
-            pq.write_table(pa.table(columns), folder / "part-0.parquet")
+            write_export(self.raw, table, pa.table(columns))
+        for table, nothing in empty_published().items():
+            write_export(self.raw, table, nothing)
 
 
 def _values(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Array:

@@ -11,6 +11,7 @@ from orchestration.dbt import manifest
 from orchestration.defs.resources import days
 from orchestration.landing import FeedReport, LandingError
 from orchestration.night import Night
+from orchestration.restating import lay_down_published
 
 FEEDS = load_contract()
 LEDGER = {
@@ -18,6 +19,10 @@ LEDGER = {
     "quarantined_rows": "One row per reason for which a delivered row was set aside.",
     "runs": "One row per night before this one.",
     "checks": "One row per check and night before this one.",
+    "published_values": "One row per KPI, grain, period and cut of the last published night.",
+    "published_definitions": "One row per KPI of the last published night, with its definition.",
+    "published_person_ids": "One row per person and id of the last published night.",
+    "published_loads": "One row per load that the last published night was made of.",
 }
 
 
@@ -118,6 +123,7 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
     once the others are loaded.
     """
     night.landing.close()
+    lay_down_published(night.company, night.run.as_of_date)
     for late in night.overdue():
         progress.warn(late)
     for table in LEDGER:

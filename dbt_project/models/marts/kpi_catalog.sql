@@ -27,6 +27,8 @@ entries as (
         {{ literal(kpi.drill_into) }} as drill_into,
         {{ literal(kpi.about) }} as about,
         {{ literal(kpi.get('of')) }} as derived_from,
+        {{ literal(local_md5(tojson(kpi, sort_keys=true) ~ var('definitions')))
+        }} as definition_hash,
         {{ kpi.get('version', 1) }} as definition_version,
         {{ var(kpi.matures_after) if kpi.matures_after is string
             else kpi.get('matures_after', 0) }} as matures_after_days,
