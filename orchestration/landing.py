@@ -30,6 +30,7 @@ from orchestration.ingest.reading import MiscountError, Table, first_line, read_
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import Origin, Written, write_table
 from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
+from orchestration.restating import lay_down_published
 
 __all__ = ["FeedReport", "Landing", "LandingError"]
 
@@ -319,7 +320,9 @@ class Landing:
         self.ledger.record_loads(self.delivered_at, self.run_id, done)
 
     def close(self) -> None:
-        """Give every feed its empty Parquet, export the ledger for dbt, and end the night."""
+        """Give every feed its empty Parquet, export for dbt the ledger and what was published last,
+        and end the night.
+        """
         rejected = FeedReport("")
         self._commit([self._read(p, rejected) for p in self._plan.planned if p.feed is None])
         for feed in self.feeds:
@@ -330,6 +333,7 @@ class Landing:
         self.ledger.close_night(self.delivered_at)
         self.ledger.remember_hashes(self._arrivals.hashes)
         self.ledger.export(self.company.raw)
+        lay_down_published(self.company, self.as_of)
         if "_connection" in self.__dict__:
             self._connection.close()
         shutil.rmtree(self.work, ignore_errors=True)

@@ -11,7 +11,6 @@ from orchestration.dbt import manifest
 from orchestration.defs.resources import days
 from orchestration.landing import FeedReport, LandingError
 from orchestration.night import Night
-from orchestration.restating import lay_down_published
 
 FEEDS = load_contract()
 LEDGER = {
@@ -123,7 +122,6 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
     once the others are loaded.
     """
     night.landing.close()
-    lay_down_published(night.company, night.run.as_of_date)
     for late in night.overdue():
         progress.warn(late)
     for table in LEDGER:

@@ -183,10 +183,11 @@ described as (
         health_scores.health_reason_{{ reason }}_ja,
         {%- endfor %}
         contact_policies.preferred_channel,
-        contact_policies.best_hour,
-        contact_policies.best_weekday,
+        cast(contact_policies.best_hour as bigint) as best_hour,
+        cast(contact_policies.best_weekday as bigint) as best_weekday,
         {%- for days in (7, 30, 90) %}
-        contact_policies.contact_count_{{ days }}_days,
+        cast(contact_policies.contact_count_{{ days }}_days as bigint)
+            as contact_count_{{ days }}_days,
         {%- endfor %}
         contact_policies.is_contact_fatigued,
         {%- for channel in contact_channels() %}

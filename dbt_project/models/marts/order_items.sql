@@ -25,7 +25,7 @@ described as (
         items.order_channel,
         items.store_id,
         items.campaign_id,
-        items.order_number,
+        cast(items.order_number as bigint) as order_number,
         items.grade,
         bought.earlier_grade,
         items.quantity,
