@@ -199,12 +199,12 @@ scored as (
     select
         counted.person_key,
         {%- for component in behaviour_components() %}
-        coalesce(
+        {{ '+ ' if not loop.first }}coalesce(
             100 * components.{{ component }}_weight
             * least(counted.{{ component }}, components.{{ component }}_full_score_at)
             / (components.{{ component }}_full_score_at * components.weights),
             0
-        ) {{- ' +' if not loop.last }}
+        )
         {%- endfor %} as behaviour_score,
         {%- for component in behaviour_components() %}
         counted.{{ component }} as behaviour_{{ component }}_count,

@@ -142,7 +142,7 @@ ranked as (
         *,
         row_number() over (
             partition by person_key, dimension
-            order by rate desc, message_count desc, number, name
+            order by rate desc, message_count desc, number asc, name asc
         ) as preference
 
     from shrunk
@@ -172,7 +172,7 @@ latest as (
         granted,
         row_number() over (
             partition by customer_key, purpose
-            order by recorded_at desc, case when granted then 1 else 0 end
+            order by recorded_at desc, case when granted then 1 else 0 end asc
         ) as recency
 
     from consents

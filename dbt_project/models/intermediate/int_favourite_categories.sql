@@ -27,7 +27,7 @@ ranked as (
         *,
         row_number() over (
             partition by person_key
-            order by order_count desc, line_amount desc nulls last, category
+            order by order_count desc, line_amount desc nulls last, category asc
         ) as preference
 
     from bought
