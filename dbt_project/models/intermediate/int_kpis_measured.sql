@@ -9,6 +9,7 @@
     'int_lifetime_values_measured',
     'int_votes_measured',
     'int_invitations_measured',
+    'int_messages_measured',
     'int_posts_measured',
     'int_followers_measured',
     'int_mentions_measured',

@@ -1,0 +1,1 @@
+{{ measure(ref('int_messages_by_person')) }}

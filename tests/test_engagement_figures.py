@@ -1,0 +1,76 @@
+"""Messages, community, stages and the scores of persons against figures computed apart."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.differences import build, differences, summary
+from tests.engagement_feeds import Engaged
+from tests.journey_figures import Engagement, advocacy_kpis
+from tests.long_table import figures
+from tests.made_up import given_for
+from tests.message_figures import message_kpis
+from tests.purchase_figures import Figure, facts_of
+
+FIELDS = list(Figure.__dataclass_fields__)
+CASES: dict[str, dict[str, Any]] = {
+    "tokyo": {"seed": 1, "as_of": date(2025, 8, 20)},
+    "new_york_with_two_shops": {
+        "seed": 2,
+        "as_of": date(2025, 3, 31),
+        "shops": ["shop", "pos"],
+        "business_timezone": "America/New_York",
+        "reporting_currency": "USD",
+        "fiscal_year_start": 4,
+        "history_complete_from": date(2024, 2, 10),
+        "min_cell_size": 3,
+    },
+}
+SWEEP = {
+    f"seed_{seed}": {
+        "seed": seed,
+        "as_of": date(2025, 1, 1) + timedelta(days=(seed * 37) % 365),
+        "shops": ["shop", "pos"][: 1 + seed % 2],
+        "business_timezone": ("Asia/Tokyo", "America/New_York", "Europe/London")[seed % 3],
+        "fiscal_year_start": 1 + seed % 12,
+        "history_complete_from": (None, date(2024, 3, 1))[seed // 2 % 2],
+        "min_cell_size": 2 + seed % 5,
+    }
+    for seed in range(10, 22)
+}
+
+
+@pytest.fixture(scope="module")
+def case(request, tmp_path_factory):
+    given = given_for(request.param, Engaged)
+    select = "+kpi_values +customers +journey_stages"
+    with build(given, tmp_path_factory.mktemp("engagement"), select) as warehouse:
+        yield given, facts_of(given), warehouse
+
+
+def _cases(cases: dict[str, dict], *marks: pytest.MarkDecorator) -> list:
+    return [pytest.param(value, id=name, marks=marks) for name, value in cases.items()]
+
+
+every_case = pytest.mark.parametrize(
+    "case", _cases(CASES) + _cases(SWEEP, pytest.mark.sweep), indirect=True
+)
+
+
+@every_case
+def test_every_figure_is_that_computed_apart(case):
+    given, facts, warehouse = case
+    kpis = message_kpis(facts) | advocacy_kpis(Engagement(facts))
+    expected = {key: vars(figure) for key, figure in figures(given, facts, kpis).items()}
+    rows = warehouse.execute(
+        f"""
+        select kpi, grain, period_start, segment_dimension, segment_value, {", ".join(FIELDS)}
+        from marts.kpi_values where kpi in (select unnest(?))
+        """,
+        [list(kpis)],
+    ).fetchall()
+    found = {tuple(row[:5]): dict(zip(FIELDS, row[5:], strict=True)) for row in rows}
+    assert len(found) == len(rows)
+    told = differences(found, expected)
+    assert not told, f"{len(told)} of {len(expected)} figures differ\n{summary(told)}"
