@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
-from typing import Any
 
 from tests.made_up import CATEGORIES, MadeUp
 from tests.purchase_figures import Delivery, Row

@@ -64,7 +64,7 @@ class Engagement:
             if row["identity_type"] == "sns_handle"
             and self.given.happened(row.get("linked_at"))
             and row["identity_value"] == mention.get("author_handle")
-            and row.get("identity_system") in (None, mention["platform"], mention["system"])
+            and row.get("identity_system") in (mention["platform"], mention["system"])
         }
         return found.pop() if len(found) == 1 else None
 
@@ -182,9 +182,8 @@ class Engagement:
         reached = {act.kind for act in self.acts.get(person, ()) if since <= act.day < day}
         for contract in self.facts.contracts_of.get(person, ()):
             ended = contract.ended_at or datetime.max
-            if contract.started_at < self.given.start_of(day) and ended >= self.given.start_of(
-                since
-            ):
+            begins, begun = self.given.start_of(since), self.given.start_of(day)
+            if contract.started_at < begun and ended >= begins:
                 reached.add("use")
         return max(reached, key=STAGES.index, default="awareness")
 

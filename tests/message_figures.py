@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Any
 
 from tests.long_table import Kpi, share, times_per_person

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.customer_figures import COMPONENTS, Customers
 from tests.differences import build, differences, summary
 from tests.engagement_feeds import Engaged
 from tests.journey_figures import Engagement, advocacy_kpis
 from tests.long_table import figures
 from tests.made_up import given_for
 from tests.message_figures import message_kpis
-from tests.purchase_figures import Figure, facts_of
+from tests.purchase_figures import ONE_DAY, Figure, facts_of
 
 FIELDS = list(Figure.__dataclass_fields__)
 CASES: dict[str, dict[str, Any]] = {
@@ -74,3 +75,31 @@ def test_every_figure_is_that_computed_apart(case):
     assert len(found) == len(rows)
     told = differences(found, expected)
     assert not told, f"{len(told)} of {len(expected)} figures differ\n{summary(told)}"
+
+
+@every_case
+def test_every_person_is_scored_as_computed_apart(case):
+    given, facts, warehouse = case
+    engagement = Engagement(facts)
+    customers = Customers(facts, engagement, COMPONENTS)
+    counts = [f"behaviour_{name}_count" for name in COMPONENTS]
+    columns = [
+        *("r_score", "f_score", "m_score", *counts, "behaviour_score", "consciousness_score"),
+        *("engagement_quadrant", "lifecycle_phase", "journey_stage", "price_sensitivity_share"),
+    ]
+    rows = warehouse.execute(f"select person_key, {', '.join(columns)} from marts.customers")
+    found = {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows.fetchall()}
+    expected = {}
+    for person in found:
+        rfm = customers.rfm(person) or (None, None, None)
+        done = customers.counts(person)
+        values = [
+            *(*rfm, *(done[name] for name in COMPONENTS), customers.behaviour(person)),
+            *(customers.consciousness(person), customers.quadrant(person)),
+            *(customers.phase(person), engagement.stage(person, given.as_of + ONE_DAY)),
+            customers.discounted_share(person),
+        ]
+        expected[person,] = dict(zip(columns, values, strict=True))
+    told = differences({(person,): row for person, row in found.items()}, expected)
+    assert len(found) > 100
+    assert not told, f"{len(told)} of {len(expected)} persons differ\n{summary(told)}"

@@ -34,7 +34,7 @@ responses as (
 
     select * from {{ ref('int_responses') }}
     where is_complete
-        and coalesce(survey_kind, 'unknown') <> 'employee'
+        and survey_kind <> 'employee'
         and person_key is not null
         and responded_date >= {{ since }}
 

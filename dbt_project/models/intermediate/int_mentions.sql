@@ -21,17 +21,41 @@ person_ids as (
 
 ),
 
+-- a link names the platform, or the system that delivers its mentions
+places as (
+
+    select
+        mention_key,
+        platform,
+        author_handle,
+        platform as place
+    from mentions
+
+    union
+
+    select
+        mention_key,
+        platform,
+        author_handle,
+        lower(system) as place
+    from mentions
+
+),
+
 -- a handle that two persons claim is nobody's
 authors as (
 
     select
-        lower(trim(identities.identity_system)) as platform,
-        identities.identity_value as author_handle,
+        places.mention_key,
+        places.platform,
         min(person_ids.person_key) as person_key
 
-    from identities
+    from places
+    inner join identities
+        on places.author_handle = identities.identity_value
+        and places.place = lower(trim(identities.identity_system))
     inner join person_ids on identities.customer_key = person_ids.customer_key
-    group by lower(trim(identities.identity_system)), identities.identity_value
+    group by places.mention_key, places.platform
     having min(person_ids.person_key) = max(person_ids.person_key)
 
 ),
@@ -51,8 +75,8 @@ known as (
 
     from mentions
     left join authors
-        on mentions.platform = authors.platform
-        and mentions.author_handle = authors.author_handle
+        on mentions.mention_key = authors.mention_key
+        and mentions.platform = authors.platform
 
 )
 
