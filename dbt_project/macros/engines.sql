@@ -138,3 +138,8 @@ hour(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ instant }})))
 {% macro inlined() -%}
 {{ '' if target.type == 'spark' else 'not materialized ' }}
 {%- endmacro %}
+
+{#- In a select list: one row per part of a comma separated text. -#}
+{% macro each_part(text) -%}
+{{ 'explode(split' if target.type == 'spark' else 'unnest(string_split' }}({{ text }}, ','))
+{%- endmacro %}
