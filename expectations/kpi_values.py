@@ -18,7 +18,8 @@ EXPECTATIONS = [
     never("a period that begins after the as-of date", "period_start > as_of_date"),
     never(
         "a hidden cell that shows",
-        "is_suppressed and coalesce(value, numerator, n, persons) is not null",
+        "is_suppressed and"
+        " coalesce(value, numerator, denominator, ci_low, ci_high, n, persons) is not null",
     ),
     never(
         "of a count, a cut that is more than the whole",

@@ -103,9 +103,10 @@ changed as (
         kpi_values.period_start,
         kpi_values.segment_dimension,
         kpi_values.segment_value,
-        published.value as old_value,
+        -- what is hidden now may be what it was, and stays hidden
+        case when not kpi_values.is_suppressed then published.value end as old_value,
         kpi_values.value as new_value,
-        published.n as old_n,
+        case when not kpi_values.is_suppressed then published.n end as old_n,
         kpi_values.n as new_n,
         published.as_of_date as old_as_of_date,
         kpi_values.as_of_date,
