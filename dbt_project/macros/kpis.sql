@@ -13,6 +13,32 @@
 {#- The grains that are cut by more than `platform`. -#}
 {% macro cut_grains() %}{{ return("('month', 'quarter', 'year')") }}{% endmacro %}
 
+{#- Of a group of `cut_sets`: the cut and its value. -#}
+{% macro cut_columns() -%}
+case
+            {%- for cut in person_cuts() %}
+            when grouping({{ cut }}) = 0 then '{{ cut }}'
+            {%- endfor %}
+            else 'overall'
+        end as segment_dimension,
+        case
+            {%- for cut in person_cuts() %}
+            when grouping({{ cut }}) = 0 then {{ cut }}
+            {%- endfor %}
+            else 'all'
+        end as segment_value
+{%- endmacro %}
+
+{#- Groups of the columns over all persons, and by each of their attributes. -#}
+{% macro cut_sets(columns) -%}
+grouping sets (
+        ({{ columns | join(', ') }})
+        {%- for cut in person_cuts() %},
+        ({{ columns | join(', ') }}, {{ cut }})
+        {%- endfor %}
+    )
+{%- endmacro %}
+
 {#- The value of a store or campaign cut: its id, with its system where two deliver it. -#}
 {% macro cut_id(relation, name) -%}
 case

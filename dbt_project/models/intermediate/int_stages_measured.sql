@@ -108,18 +108,7 @@ by_days as (
     select
         grain,
         period_start,
-        case
-            {%- for cut in person_cuts() %}
-            when grouping({{ cut }}) = 0 then '{{ cut }}'
-            {%- endfor %}
-            else 'overall'
-        end as segment_dimension,
-        case
-            {%- for cut in person_cuts() %}
-            when grouping({{ cut }}) = 0 then {{ cut }}
-            {%- endfor %}
-            else 'all'
-        end as segment_value,
+        {{ cut_columns() }},
         stage_number,
         days_in
         {%- for measure in measures %},
@@ -127,12 +116,7 @@ by_days as (
         {%- endfor %}
 
     from attributed
-    group by grouping sets (
-        (grain, period_start, stage_number, days_in)
-        {%- for cut in person_cuts() %},
-        (grain, period_start, stage_number, days_in, {{ cut }})
-        {%- endfor %}
-    )
+    group by {{ cut_sets(['grain', 'period_start', 'stage_number', 'days_in']) }}
 
 ),
 
