@@ -5,7 +5,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -214,24 +217,46 @@ def test_every_feed_is_an_asset_and_every_border_is_guarded():
 
 
 def test_the_schedule_runs_every_missed_night_at_two_in_the_business_zone():
-    from zoneinfo import ZoneInfo
+    """In New York, where two does not exist on 9 March and one comes twice on 2 November."""
+    ticks = {
+        "2025-03-08T02:00-05:00": "2025-03-07",
+        "2025-03-09T03:00-04:00": "2025-03-08",
+        "2025-03-10T02:00-04:00": "2025-03-09",
+        "2025-11-02T02:00-05:00": "2025-11-01",
+        "2025-11-03T02:00-05:00": "2025-11-02",
+    }
+    # Dagster's definitions are of one company: that of the process, which here served others.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        done = fresh.submit(scheduled, ROOT / "tests" / "companies" / "new_york", list(ticks))
+        cron, zone, status, days = done.result()
+    assert (cron, zone, status) == ("0 2 * * *", "America/New_York", "RUNNING")
+    assert days == list(ticks.values())
 
+
+def scheduled(company: Path, ticks: list[str]) -> tuple[str, str, str, list[str]]:
+    """The schedule's hour, zone and first status, and the day that it asks for at each tick."""
+    serve(company)
     import dagster as dg
 
     from orchestration.definitions import defs
 
     schedule = defs().resolve_schedule_def("nightly_schedule")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Tokyo")
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    tick = datetime(2026, 7, 1, 2, tzinfo=ZoneInfo("Asia/Tokyo"))
+    days = []
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=tick,
-            repository_def=defs().get_repository_def(),
-        )
-        (request,) = schedule.evaluate_tick(context).run_requests
-    assert request.partition_key == "2026-06-30"
+        for tick in ticks:
+            context = dg.build_schedule_context(
+                instance=instance,
+                scheduled_execution_time=datetime.fromisoformat(tick),
+                repository_def=defs().get_repository_def(),
+            )
+            (request,) = schedule.evaluate_tick(context).run_requests
+            days.append(request.partition_key)
+    return (
+        schedule.cron_schedule,
+        schedule.execution_timezone,
+        schedule.default_status.value,
+        days,
+    )
 
 
 def test_a_feed_that_came_every_day_and_is_missing_is_an_alarm(tmp_path):
