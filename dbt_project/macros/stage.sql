@@ -6,7 +6,9 @@
 
     Newest is the greatest `updated_at`, else the time of delivery; ties go to the
     row whose columns, as text in declared order, sort last. -#}
-{% macro stage(source_name, feed_name, every_version=false, private=false, is_large=false) %}
+{% macro stage(
+    source_name, feed_name, every_version=false, private=false, is_large=false, keep_closed=false
+) %}
 {%- set relation = source(source_name, feed_name) -%}
 {%- set loads = source('ledger', 'loads') -%}
 {%- if not execute -%}
@@ -21,7 +23,7 @@ with
 
 loads as {{ inlined }}(
 
-    {{ standing_loads(loads, feed_name, keep_closed=every_version) }}
+    {{ standing_loads(loads, feed_name, keep_closed=every_version or keep_closed) }}
 
 ),
 
