@@ -397,13 +397,14 @@ class CutIds:
     """The value of a store or campaign cut."""
 
     def __init__(self, given: Given) -> None:
-        visited = (r for feed in ("orders", "responses") for r, _ in given.delivered(feed))
-        stores = {row["system"] for row in visited if row.get("store_id")}
-        campaigns = {row["system"] for row, _ in given.delivered("campaigns")}
-        self.several_stores, self.several_campaigns = len(stores) > 1, len(campaigns) > 1
+        self.several_stores = {
+            feed: len(_systems_with_stores(given, feed, happened_at)) > 1
+            for feed, happened_at in (("orders", "ordered_at"), ("responses", "responded_at"))
+        }
+        self.several_campaigns = len({r["system"] for r, _ in given.delivered("campaigns")}) > 1
 
-    def store(self, row: Row) -> str | None:
-        return row["store_key"] if self.several_stores else row.get("store_id")
+    def store(self, row: Row, feed: str = "orders") -> str | None:
+        return row["store_key"] if self.several_stores[feed] else row.get("store_id")
 
     def cuts(self, row: Row) -> dict[str, str | None]:
         return {
@@ -411,6 +412,11 @@ class CutIds:
             "store": self.store(row),
             "campaign": row["campaign_key"] if self.several_campaigns else row.get("campaign_id"),
         }
+
+
+def _systems_with_stores(given: Given, feed: str, happened_at: str) -> set[str]:
+    rows = (row for row in given.rows(feed) if given.happened(row[happened_at]))
+    return {row["system"] for row in rows if row.get("store_id")}
 
 
 def price_lists(given: Given) -> dict[str, list[Row]]:

@@ -58,7 +58,10 @@ class Votes:
                             day=given.day_of(row["responded_at"]),
                             kind=kind,
                             score=_score(question, items),
-                            cuts={"store": ids.store(row), "touchpoint": row.get("touchpoint")},
+                            cuts={
+                                "store": ids.store(row, "responses"),
+                                "touchpoint": row.get("touchpoint"),
+                            },
                         )
                     )
 

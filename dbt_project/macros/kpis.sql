@@ -39,10 +39,11 @@ grouping sets (
     )
 {%- endmacro %}
 
-{#- The value of a store or campaign cut: its id, with its system where two deliver it. -#}
-{% macro cut_id(relation, name) -%}
+{#- The value of a store or campaign cut: its id, with its system where two deliver it.
+    `of` says what names it, where that is not the first of its kind. -#}
+{% macro cut_id(relation, name, of=name) -%}
 case
-            when (select several_{{ name }}_systems from {{ ref('int_cut_systems') }})
+            when (select several_{{ of }}_systems from {{ ref('int_cut_systems') }})
                 then {{ relation }}.{{ name }}_key
             else {{ relation }}.{{ name }}_id
         end

@@ -11,7 +11,7 @@ responses as (
 
     select
         *,
-        {{ cut_id('responses', 'store') }} as store
+        {{ cut_id('responses', 'store', of='survey_store') }} as store
 
     from {{ ref('int_responses') }} as responses
     where is_complete
