@@ -2,15 +2,17 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from tests.purchase_figures import Given
+from tests.purchase_figures import Figure, Given, Key
 from tests.raw_data import RawData
 
+FIELDS = list(Figure.__dataclass_fields__)
 NOT_SETTINGS = ("deliveries", "as_of", "id_systems", "fx_rates", "margin_rates")
 
 
@@ -29,6 +31,22 @@ def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
     raw.reference("margin_rates.csv", "\n".join(["category,margin_rate", *margins, ""]))
     warehouse = raw.build(given.as_of, select, given.id_systems)
     return duckdb.connect(str(warehouse), read_only=True)
+
+
+def published_figures(
+    warehouse: duckdb.DuckDBPyConnection, kpis: Iterable[str]
+) -> dict[Key, dict[str, Any]]:
+    """What the long table of a warehouse says of some KPIs."""
+    rows = warehouse.execute(
+        f"""
+        select kpi, grain, period_start, segment_dimension, segment_value, {", ".join(FIELDS)}
+        from marts.kpi_values where kpi in (select unnest(?))
+        """,
+        [list(kpis)],
+    ).fetchall()
+    found = {tuple(row[:5]): dict(zip(FIELDS, row[5:], strict=True)) for row in rows}
+    assert len(found) == len(rows), "a figure stands twice in kpi_values"
+    return found
 
 
 def same(one: Any, other: Any) -> bool:

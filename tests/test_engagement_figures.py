@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 
 from tests.customer_figures import COMPONENTS, Customers
-from tests.differences import build, differences, summary
+from tests.differences import build, differences, published_figures, summary
 from tests.engagement_feeds import Engaged
 from tests.journey_figures import Engagement, advocacy_kpis
 from tests.long_table import figures
 from tests.made_up import given_for
 from tests.message_figures import message_kpis
-from tests.purchase_figures import ONE_DAY, Figure, facts_of
+from tests.purchase_figures import ONE_DAY, facts_of
 
-FIELDS = list(Figure.__dataclass_fields__)
 CASES: dict[str, dict[str, Any]] = {
     "tokyo": {"seed": 1, "as_of": date(2025, 8, 20)},
     "new_york_with_two_shops": {
@@ -64,15 +63,7 @@ def test_every_figure_is_that_computed_apart(case):
     given, facts, warehouse = case
     kpis = message_kpis(facts) | advocacy_kpis(Engagement(facts))
     expected = {key: vars(figure) for key, figure in figures(given, facts, kpis).items()}
-    rows = warehouse.execute(
-        f"""
-        select kpi, grain, period_start, segment_dimension, segment_value, {", ".join(FIELDS)}
-        from marts.kpi_values where kpi in (select unnest(?))
-        """,
-        [list(kpis)],
-    ).fetchall()
-    found = {tuple(row[:5]): dict(zip(FIELDS, row[5:], strict=True)) for row in rows}
-    assert len(found) == len(rows)
+    found = published_figures(warehouse, kpis)
     told = differences(found, expected)
     assert not told, f"{len(told)} of {len(expected)} figures differ\n{summary(told)}"
 

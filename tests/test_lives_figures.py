@@ -17,13 +17,12 @@ from tests import (
     item_figures,
     vote_figures,
 )
-from tests.differences import build, differences, summary
+from tests.differences import build, differences, published_figures, summary
 from tests.figure_cells import Cells, long_table
 from tests.made_up import given_for
 from tests.made_up_lives import MadeUpLives
 from tests.purchase_figures import Figure, Given, Key, facts_of, lifetime_values
 
-FIELDS = list(Figure.__dataclass_fields__)
 KPIS = (
     item_figures.KPIS
     | first_use_figures.KPIS
@@ -105,15 +104,7 @@ def expected_figures(given: Given) -> dict[Key, Figure]:
 def told_apart(given: Given, folder: Path) -> list[str]:
     """In words, every figure of a warehouse of these deliveries that is not the expected one."""
     with build(given, folder, "+kpi_values") as warehouse:
-        rows = warehouse.execute(
-            f"""
-            select kpi, grain, period_start, segment_dimension, segment_value, {", ".join(FIELDS)}
-            from marts.kpi_values where kpi in (select unnest(?))
-            """,
-            [list(KPIS)],
-        ).fetchall()
-    found = {tuple(row[:5]): dict(zip(FIELDS, row[5:], strict=True)) for row in rows}
-    assert len(found) == len(rows)
+        found = published_figures(warehouse, KPIS)
     expected = {key: vars(figure) for key, figure in expected_figures(given).items()}
     return differences(found, expected)
 

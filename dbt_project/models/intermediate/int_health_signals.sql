@@ -63,8 +63,8 @@ subscriptions as (
 
 changes as (
 
-    select * from {{ ref('stg_crm__subscription_changes') }}
-    where effective_at < {{ end_of_as_of() }} and term_ends_at is not null
+    select * from {{ ref('int_subscription_changes') }}
+    where term_ends_at is not null
 
 ),
 

@@ -30,7 +30,8 @@ spans as (
 
 ),
 
-before as (
+{% for side, instant in [('before', 'period_start'), ('after', 'counted_to')] -%}
+{{ side }} as (
 
     select
         months.period_start,
@@ -39,25 +40,12 @@ before as (
 
     from months
     inner join spans
-        on months.period_start >= spans.valid_from
-        and months.period_start < spans.valid_to
+        on months.{{ instant }} >= spans.valid_from
+        and months.{{ instant }} < spans.valid_to
 
 ),
 
-after as (
-
-    select
-        months.period_start,
-        spans.person_key,
-        spans.membership_tier
-
-    from months
-    inner join spans
-        on months.counted_to >= spans.valid_from
-        and months.counted_to < spans.valid_to
-
-),
-
+{% endfor -%}
 moved as (
 
     select
