@@ -5,7 +5,6 @@ import json
 import shutil
 import string
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -124,10 +123,8 @@ def _build_empty(dbt: Dbt) -> None:
 
 def _run(dbt: Dbt, *command: str) -> None:
     """Run dbt; its own words are the error where it fails."""
-    dbt.prepare()
-    program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
     done = subprocess.run(
-        [*program, *dbt.arguments(command)],
+        dbt.program(*command),
         env=dbt.environment(),
         cwd=dbt.folder,
         capture_output=True,

@@ -17,7 +17,6 @@ from typing import Any
 from orchestration.company import Company, Settings
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
 
-PROGRAM = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
 # settings and tables that judge, or grow with time, and change what no figure means
 NO_DEFINITIONS = (
     "name",
@@ -26,6 +25,7 @@ NO_DEFINITIONS = (
     "fx_rates.csv",
     "kpi_targets.csv",
 )
+ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
 IdSystems = Mapping[str, Mapping[str, str]]
@@ -82,6 +82,10 @@ class Dbt:
         return self.folder / "warehouse.duckdb"
 
     @property
+    def reference(self) -> Path:
+        return self.folder / "reference"
+
+    @property
     def artifacts(self) -> Path:
         return self.folder / "target"
 
@@ -89,7 +93,7 @@ class Dbt:
         return environment(
             KIZUNA_RAW=str(self.company.raw),
             KIZUNA_WAREHOUSE=str(self.warehouse),
-            KIZUNA_SEEDS=str(self.folder / "reference"),
+            KIZUNA_SEEDS=str(self.reference),
             KIZUNA_TEMP=str(self.folder / "temp"),
             KIZUNA_SPARK=str(self.folder / "spark"),
             DBT_TARGET_PATH=str(self.artifacts),
@@ -104,45 +108,39 @@ class Dbt:
         given = vars_for(self.company, self.as_of, self.id_systems)
         return [*command, "--target", self.target, "--vars", json.dumps(given)]
 
+    def program(self, *command: str) -> list[str]:
+        """`dbt <command>`, ready to start; the project is parsed first where it changed."""
+        self.prepare()
+        parsed = parsed_folder(self.target) / "partial_parse.msgpack"
+        folders = [str(self.company.raw), str(self.reference)]
+        module = [sys.executable, "-m", "orchestration.parsed"]
+        return [*module, str(parsed), *folders, *self.arguments(command)]
+
     def prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        merge_reference(self.company, self.folder / "reference")
-
-    def start_parsing(self) -> subprocess.Popen:
-        """Have dbt read its project while something else is done; a build after it need not."""
-        self.prepare()
-        return subprocess.Popen(
-            PROGRAM + self.arguments(["parse", "--quiet"]),
-            env=self.environment(),
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        merge_reference(self.company, self.reference)
 
     def run(self, *command: str) -> subprocess.CompletedProcess:
         """Run `dbt <command>` to its end, its output on this process's."""
-        self.prepare()
-        return subprocess.run(
-            PROGRAM + self.arguments(command), env=self.environment(), cwd=self.folder
-        )
+        return subprocess.run(self.program(*command), env=self.environment(), cwd=self.folder)
 
 
 class DbtError(Exception):
     """dbt could not do what it was asked; the message is dbt's own."""
 
 
-def manifest_path() -> Path:
-    """dbt's manifest of the project as it stands; parsed again when a file of it changed."""
-    folder = cache_folder() / "manifests" / fingerprint()
+def parsed_folder(target: str = "duckdb") -> Path:
+    """What dbt writes of the project when it parses it; again when a file of it changed."""
+    folder = cache_folder() / "manifests" / f"{fingerprint()}-{target}"
     if not (folder / "manifest.json").is_file():
-        _parse_into(folder)
-    return folder / "manifest.json"
+        _parse_into(folder, target)
+    return folder
 
 
 @cache
 def manifest() -> dict[str, Any]:
-    """That manifest's content."""
-    return json.loads(manifest_path().read_text())
+    """dbt's manifest of the project as it stands."""
+    return json.loads((parsed_folder() / "manifest.json").read_text())
 
 
 def fingerprint() -> str:
@@ -155,18 +153,18 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _parse_into(folder: Path) -> None:
+def _parse_into(folder: Path, target: str) -> None:
     """Parse aside and rename, so that another process never sees half a manifest."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".parsing-"))
     try:
         nowhere = Company(aside / "nobody", Settings(), {})
-        dbt = Dbt(nowhere, date(2000, 1, 1), {}, aside)
+        dbt = Dbt(nowhere, date(2000, 1, 1), {}, aside, target)
         dbt.prepare()
-        command = ["parse", "--no-partial-parse", "--quiet"]
+        program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
         parsed = subprocess.run(
-            PROGRAM + dbt.arguments(command),
-            env=dbt.environment(),
+            program + dbt.arguments(["parse", "--no-partial-parse", "--quiet"]),
+            env={**dbt.environment(), "KIZUNA_RAW": ELSEWHERE},
             cwd=aside,
             capture_output=True,
             text=True,
@@ -201,17 +199,22 @@ def main() -> int:
     import argparse
 
     from orchestration.company import load_company
+    from orchestration.contract import load_contract
+    from orchestration.ingest.planning import owners_of_ids
+    from orchestration.ledger import Ledger
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--company", required=True)
     parser.add_argument("--as-of", required=True, type=date.fromisoformat)
-    parser.add_argument("--id-systems", default="{}", type=json.loads)
+    parser.add_argument("--id-systems", type=json.loads, help="default: as the ledger tells")
     parser.add_argument("--target", default="duckdb")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
     company = load_company(given.company)
-    folder = company.work / "dev"
-    dbt = Dbt(company, given.as_of, given.id_systems, folder, given.target)
+    id_systems = given.id_systems
+    if id_systems is None:
+        id_systems = owners_of_ids(company, load_contract(), Ledger(company.ledger).loads())
+    dbt = Dbt(company, given.as_of, id_systems, company.work / "dev", given.target)
     return dbt.run(*given.command).returncode
 
 

@@ -1,7 +1,6 @@
 """A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
 
 import shutil
-import subprocess
 import threading
 import time
 from collections import ChainMap
@@ -73,7 +72,6 @@ class Night:
     reports: dict[str, FeedReport] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
-    parsing: subprocess.Popen | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -83,19 +81,6 @@ class Night:
     @property
     def dbt(self) -> Dbt:
         return Dbt(self.company, self.run.as_of_date, self.landing.id_systems(), self.folder)
-
-    def warm_up(self) -> None:
-        """Have what takes its time to start do so while files are landed: dbt reads its project,
-        and Great Expectations is imported.
-        """
-        self.parsing = self.dbt.start_parsing()
-        threading.Thread(target=great_expectations).start()
-
-    def cool_down(self) -> None:
-        """Leave nothing running that the night started."""
-        if self.parsing is not None:
-            self.parsing.kill()
-            self.parsing.wait()
 
     def load(self, feed: Feed) -> FeedReport:
         """Load one feed, and remember how that went."""
@@ -241,11 +226,11 @@ def open_night(
         ledger.record_run(asdict(run))
         landing = Landing(company, as_of, run.run_id)
         night = Night(company, ledger, landing, run, sequence)
+        # it takes seconds to import, and is wanted only after the first files are landed
+        threading.Thread(target=great_expectations).start()
         try:
-            night.warm_up()
             yield night
         finally:
-            night.cool_down()
             ended = night.run if night.version else night.seen(FAILED)
             ledger.record_checks(asdict(check) for check in night.checks)
             ledger.record_run(asdict(ended))

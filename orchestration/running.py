@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from orchestration.company import Company
-from orchestration.dbt import manifest_path
+from orchestration.dbt import parsed_folder
 from orchestration.history import dagster_folder
 from orchestration.settings import ROOT, environment, serve
 
@@ -112,7 +112,7 @@ def _deepest(error) -> str:
 def start_dagster(company: Company, port: int) -> None:
     """Become `dagster dev` for the company, on this machine alone."""
     serve(company.folder)
-    manifest_path()
+    parsed_folder()
     home = dagster_folder(company)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(ROOT)

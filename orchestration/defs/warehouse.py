@@ -16,7 +16,7 @@ from dbt.version import get_installed_version
 from packaging.version import Version
 
 from orchestration import progress, publishing
-from orchestration.dbt import PROGRAM, fingerprint, manifest
+from orchestration.dbt import fingerprint, manifest
 from orchestration.defs.resources import days
 from orchestration.night import Night
 from orchestration.settings import DBT_PROJECT
@@ -60,10 +60,8 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     if fingerprint() != PARSED:
         raise dg.Failure("the dbt project changed since this process started: start it again")
     dbt = night.dbt
-    if night.parsing:
-        night.parsing.wait()
     invocation = DbtCliInvocation.run(
-        args=PROGRAM + dbt.arguments(BUILD),
+        args=dbt.program(*BUILD),
         env={**dbt.environment(), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"},
         manifest=manifest(),
         dagster_dbt_translator=translator,

@@ -1,0 +1,35 @@
+"""dbt's command line over the project as it was parsed before: `… MANIFEST RAW SEEDS build …`.
+
+dbt alone parses the whole project anew whenever a var changes, and the as-of date is one. What
+it may decide while parsing depends on no var; where raw and the seeds lie is put in here.
+"""
+
+import sys
+from pathlib import Path
+
+from dbt.cli.main import cli
+from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import SeedNode
+from dbt.parser.manifest import extended_mashumuro_decoder
+
+from orchestration.dbt import ELSEWHERE
+
+
+def load_manifest(path: Path, raw: str, seeds: str) -> Manifest:
+    """The manifest in dbt's own file of a parsed project, for one company's folders."""
+    manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+    for source in manifest.sources.values():
+        for meta in (source.meta, source.source_meta, source.config.meta):
+            if "external_location" in meta:
+                meta["external_location"] = meta["external_location"].replace(ELSEWHERE, raw)
+    for node in manifest.nodes.values():
+        if isinstance(node, SeedNode):
+            node.original_file_path = f"{seeds}/{node.name}.csv"
+    manifest.build_flat_graph()
+    return manifest
+
+
+if __name__ == "__main__":
+    path, raw, seeds, *command = sys.argv[1:]
+    sys.argv = ["dbt", *command]
+    cli(obj={"manifest": load_manifest(Path(path), raw, seeds)})
