@@ -17,6 +17,7 @@ survey_stores as (
 campaigns as (
 
     select distinct system from {{ ref('stg_crm__campaigns') }}
+    where started_at < {{ end_of_as_of() }}
 
 ),
 

@@ -57,7 +57,8 @@ calendar as (
 
 ),
 
--- what the CRM said, from the first business date that began after it was said
+-- what the CRM said, from the first business date that began after it was said; what it
+-- said after the as-of date counts only where it said nothing before
 crm as (
 
     select
@@ -91,6 +92,7 @@ crm as (
         inner join persons on person_ids.person_key = persons.person_key
         where persons.is_known
     ) as versions
+    where row_number_in_time = 1 or stated_at < {{ end_of_as_of() }}
 
 ),
 
@@ -117,6 +119,7 @@ accounts as (
             ) as row_number_in_time
         from account_versions
     ) as versions
+    where row_number_in_time = 1 or stated_at < {{ end_of_as_of() }}
 
 ),
 

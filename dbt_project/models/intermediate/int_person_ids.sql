@@ -11,13 +11,26 @@
     ('stg_crm__community_events', ['customer_key'], 'occurred_at'),
     ('stg_crm__feedback_items', ['customer_key'], 'received_at'),
     ('stg_orders__orders', ['customer_key'], 'ordered_at'),
-    ('stg_orders__refunds', ['customer_key'], 'refunded_at'),
+    ('refunds', ['customer_key'], 'refunded_at'),
     ('stg_survey__invitations', ['customer_key'], 'sent_at'),
     ('stg_survey__responses', ['customer_key'], 'responded_at'),
     ('int_web_visits', ['customer_key'], 'started_at'),
 ] -%}
 
 with
+
+-- a refund without a time has its order's
+refunds as (
+
+    select
+        refunds.customer_key,
+        coalesce(refunds.refunded_at, orders.ordered_at) as refunded_at
+
+    from {{ ref('stg_orders__refunds') }} as refunds
+    left join {{ ref('stg_orders__orders') }} as orders
+        on refunds.refunded_at is null and refunds.order_key = orders.order_key
+
+),
 
 seen as (
 
@@ -34,7 +47,7 @@ seen as (
     select
         {{ key }} as customer_key,
         min({{ event_at }}) as seen_at
-    from {{ ref(model) }}
+    from {{ model if model == 'refunds' else ref(model) }}
     where {{ key }} is not null
         and ({{ event_at }} is null or {{ event_at }} < {{ end_of_as_of() }})
     group by {{ key }}
