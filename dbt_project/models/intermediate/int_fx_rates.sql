@@ -29,7 +29,7 @@ known as (
     select
         '{{ var("reporting_currency") }}' as currency,
         month_start,
-        cast(1 as decimal(18, 8)) as rate
+        cast(1 as decimal(22, 14)) as rate
 
     from months
 

@@ -102,7 +102,7 @@ valued as (
             when unit_cost is not null then {{ money(
                 'line_total * fx_rate'
             ) }} - {{ money('cast(quantity as decimal(18, 0)) * unit_cost * product_fx_rate') }}
-            else {{ money('line_total * fx_rate * margin_rate') }}
+            else {{ money(money('line_total * fx_rate') ~ ' * margin_rate') }}
         end as profit_amount
 
     from converted
