@@ -401,7 +401,8 @@ class CutIds:
             feed: len(_systems_with_stores(given, feed, happened_at)) > 1
             for feed, happened_at in (("orders", "ordered_at"), ("responses", "responded_at"))
         }
-        self.several_campaigns = len({r["system"] for r, _ in given.delivered("campaigns")}) > 1
+        begun = (row for row in given.rows("campaigns") if given.happened(row["started_at"]))
+        self.several_campaigns = len({row["system"] for row in begun}) > 1
 
     def store(self, row: Row, feed: str = "orders") -> str | None:
         return row["store_key"] if self.several_stores[feed] else row.get("store_id")
