@@ -125,7 +125,7 @@ class Engaged(MadeUp):
                 "sent": sent,
                 "delivered": delivered,
                 "opened": self.below(delivered + 1),
-                "clicked": self.below(delivered + 1),
+                "clicked": self.below(delivered + 3),  # some of messages of another day
                 "bounced": sent - delivered,
                 "unsubscribed": self.below(delivered + 1) // 5,
             }

@@ -147,12 +147,15 @@ def persons_of(rows: Iterable[Row]) -> set[Any]:
 
 
 def share(part: str, base: str) -> Callable[[list[Row], int], Figure]:
-    """Of the counts in column `base` those in `part`, over the rows that know both."""
+    """Of the counts in column `base` those in `part`, over the rows that know both.
+
+    Of a row no more than its base can be part of it.
+    """
 
     def measure(rows: list[Row], days: int) -> Figure:
         known = [row for row in rows if row[part] is not None and row[base] is not None]
         of = [row for row in known if row[base] > 0]
-        figure = percent(sum(row[part] for row in of), sum(row[base] for row in of))
+        figure = percent(sum(min(row[part], row[base]) for row in of), sum(row[base] for row in of))
         figure.persons = len(persons_of(of))
         if rows and not known:
             figure.numerator = figure.denominator = None

@@ -1,5 +1,6 @@
 {#- Messages one by one and the totals of systems that give no more, in one stream. Of each
-    rate the part and its base are known together or not at all. -#}
+    rate the part and its base are known together or not at all, and the part is of the
+    base: an unsubscription through what never arrived is in no rate. -#}
 {%- set rates = {
     'delivery': ('arrived', 'sent'),
     'open': ('read_by_persons', 'delivered'),
@@ -87,10 +88,7 @@ streamed as (
             when is_opened_by_person is not null and is_clicked is not null
                 then case when is_opened_by_person or is_clicked then 1 else 0 end
         end as read_or_clicked,
-        case
-            when is_unsubscribed is not null
-                then case when is_unsubscribed and is_delivered then 1 else 0 end
-        end as unsubscribed
+        cast(is_unsubscribed as int) as unsubscribed
 
     from messages
 
@@ -127,12 +125,12 @@ counts as (
         case when message_channel = 'email' then 1 else 0 end as is_email,
         case when message_channel = 'email' then messages else 0 end as emails
         {%- for rate, (part, base) in rates.items() %},
-        {%- set known = part ~ ' is not null' %}
+        {%- set known = part ~ ' + ' ~ base ~ ' is not null' %}
         {%- if rate in ('open', 'raw_open', 'click_to_open') -%}
             {%- set known = known ~ " and message_channel = 'email'" -%}
         {%- endif %}
         case when {{ known }} then {{ base }} end as {{ rate }}_base,
-        case when {{ known }} and {{ base }} > 0 then {{ part }} end as {{ rate }}_part
+        case when {{ known }} then least({{ part }}, {{ base }}) end as {{ rate }}_part
         {%- endfor %}
 
     from streamed
