@@ -45,9 +45,11 @@ EVENT_TIMES = [
 ]
 Z = 1.959963984540054
 
-BREAKS = """platform,metric,break_date,reason
-instagram,impressions,2025-07-15,views replace impressions
-tiktok,likes,2025-07-15,nobody posts there
+BREAK = date(2025, 7, 15)
+BREAKS = f"""platform,metric,break_date,reason
+instagram,impressions,{BREAK},views replace impressions
+x,followers,{BREAK},bots left out
+tiktok,likes,{BREAK},nobody posts there
 """
 
 Row = dict[str, Any]
@@ -240,7 +242,7 @@ def warehouse(feeds, tmp_path_factory):
         raw.deliver(feed, SYSTEMS[feed], rows)
     raw.reference("metric_breaks.csv", BREAKS)
     crm = {"customer_id": {"survey": "crm", "shop": "crm"}, "campaign_id": {"sns": "crm"}}
-    path = raw.build(AS_OF, "+kpi_report +survey_answers +sns_posts", crm)
+    path = raw.build(AS_OF, "+kpi_report +survey_answers +sns_posts +sns_post_readings", crm)
     with duckdb.connect(str(path), read_only=True) as connection:
         yield connection
 
@@ -673,6 +675,8 @@ def follower_figures(readings: list[Row], start: date, end: date) -> Iterator[tu
     for platform, known in accounts.items():
         within = [reading for reading in known if start <= reading[0] < end]
         before = [reading for reading in known if reading[0] < start]
+        if platform == "x" and before and within and max(before)[0] < BREAK <= max(within)[0]:
+            before = []
         if within:
             standing.append(
                 {
@@ -755,15 +759,21 @@ def test_the_comparison_has_something_to_compare(computed):
 
 
 def test_no_series_crosses_a_break_of_its_metric(published):
-    broken = {"sns_impressions", "sns_engagement_rate_impressions"}
+    broken = {
+        "sns_impressions": "instagram",
+        "sns_engagement_rate_impressions": "instagram",
+        "sns_followers": "x",
+        "sns_follower_growth_rate": "x",
+        "sns_engagement_rate_followers": "x",
+    }
     crossing = 0
     for (kpi, grain, start, dimension, value), row in published.iterrows():
         before = (kpi, grain, period_of(grain, start - timedelta(days=1)), dimension, value)
         known = published.loc[before, "value"] if before in published.index else None
         if not row["is_complete"] or before[2] == start:
             known = None
-        is_crossed = before[2] < date(2025, 7, 15) < end_of(grain, start)
-        if kpi in broken and is_crossed and (dimension != "platform" or value == "instagram"):
+        is_crossed = before[2] < BREAK < end_of(grain, start)
+        if kpi in broken and is_crossed and (dimension != "platform" or value == broken[kpi]):
             crossing += known is not None and not math.isnan(known)
             known = None
         assert row["previous_value"] == pytest.approx(
@@ -848,3 +858,30 @@ def test_posts_keep_their_falls_and_their_ages(warehouse, feeds):
             sum(part or 0 for part in parts) if any(p is not None for p in parts) else None
         )
         assert post["engagement_count_day_7"] == (engagements if week <= AS_OF else None)
+
+
+def test_readings_tell_what_a_post_gained_but_not_across_a_break(warehouse, feeds):
+    readings = defaultdict(list)
+    for row in sorted(feeds["post_metrics_daily"], key=lambda row: row["date"]):
+        if row["date"] <= AS_OF:
+            readings[row["platform"], row["post_id"]].append(row)
+    expected, names, crossing = {}, [*FIGURES, "reach"], 0
+    for post in feeds["posts"]:
+        key = post["platform"], post["post_id"]
+        if day_of(post["posted_at"]) > AS_OF:
+            continue
+        for before, after in zip([{}, *readings[key]], readings[key], strict=False):
+            gained = {
+                name: after[name] - before[name]
+                for name in names
+                if None not in (after[name], before.get(name))
+            }
+            if key[0] == "instagram" and before and before["date"] < BREAK <= after["date"]:
+                crossing += gained.pop("impressions", None) is not None
+            expected[*key, after["date"]] = tuple(gained.get(name) for name in names)
+    columns = ", ".join(f"{name}_gained" for name in names)
+    rows = warehouse.execute(
+        f"select platform, post_id, read_date, {columns} from marts.sns_post_readings"
+    ).fetchall()
+    assert {row[:3]: row[3:] for row in rows} == expected
+    assert crossing > 0

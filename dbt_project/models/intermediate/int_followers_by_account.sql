@@ -15,6 +15,11 @@ readings as (
         'followers_before',
         'max(case when ' ~ is_first ~ ' then fact.previous_followers end)',
     ),
+    ('series_number', 'max(case when ' ~ is_last ~ ' then fact.series_number end)'),
+    (
+        'series_number_before',
+        'max(case when ' ~ is_first ~ ' then fact.previous_series_number end)',
+    ),
     ('has_ended', 'max(case when ' ~ has_ended ~ ' then 1 else 0 end)'),
 ] -%}
 collapsed as (
@@ -24,14 +29,29 @@ collapsed as (
 compared as (
 
     select
-        *,
+        grain,
+        period_start,
+        segment_dimension,
+        segment_value,
+        account,
+        followers,
+        has_ended,
         case
-            when has_ended = 1 and followers_before is not null
-                then followers - followers_before
-        end as followers_won
+            when series_number_before = series_number then followers_before
+        end as followers_before
 
     from collapsed
 
+),
+
+grown as (
+
+    select
+        *,
+        case when has_ended = 1 then followers - followers_before end as followers_won
+
+    from compared
+
 )
 
-select * from compared
+select * from grown

@@ -1,7 +1,4 @@
-{%- set figures = [
-    'impressions', 'reach', 'likes', 'comments', 'shares', 'saves', 'clicks', 'follows',
-    'video_views',
-] -%}
+{%- set figures = post_figures() -%}
 with
 
 posts as (

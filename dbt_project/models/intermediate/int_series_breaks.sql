@@ -21,9 +21,13 @@ breaks as (
 
 ),
 
-posts as (
+platforms as (
 
-    select distinct platform from {{ ref('int_posts') }}
+    select platform from {{ ref('int_posts') }}
+
+    union
+
+    select platform from {{ ref('int_account_readings') }}
 
 ),
 
@@ -44,14 +48,14 @@ crossed as (
 
     from metrics
     inner join breaks on metrics.metric = breaks.metric
-    inner join posts on breaks.platform = posts.platform
+    inner join platforms on breaks.platform = platforms.platform
     inner join periods
         on breaks.break_date < periods.period_end
         and breaks.break_date > periods.year_ago_start
 
 ),
 
--- whatever is not cut by platform holds every platform that the company posts on
+-- whatever is not cut by platform holds every platform that the company is on
 by_platform as (
 
     select * from crossed

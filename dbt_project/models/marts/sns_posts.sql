@@ -13,6 +13,28 @@ readings as (
 
 ),
 
+breaks as (
+
+    select * from {{ ref('metric_breaks') }}
+    where metric in ('{{ post_figures() | join("', '") }}')
+
+),
+
+-- read after a metric of its platform came to mean something else
+broken as (
+
+    select distinct
+        posts.platform,
+        posts.post_key
+
+    from posts
+    inner join breaks
+        on posts.platform = breaks.platform
+        and posts.day < breaks.break_date
+        and posts.read_date >= breaks.break_date
+
+),
+
 followed as (
 
     select
@@ -70,6 +92,7 @@ described as (
         coalesce(followed.reading_count, 0) as reading_count,
         cast(coalesce(followed.fall_count, 0) as bigint) as fall_count,
         coalesce(followed.fall_count, 0) > 0 as has_fall,
+        broken.post_key is not null as has_break,
         posts.is_paid,
         {{ add_days('posts.day', 28) }} <= {{ as_of_date() }} as is_mature,
         cast({{ days_between('posts.day', as_of_date()) }} as bigint)
@@ -83,6 +106,8 @@ described as (
     from posts
     left join followed
         on posts.platform = followed.platform and posts.post_key = followed.post_key
+    left join broken
+        on posts.platform = broken.platform and posts.post_key = broken.post_key
     {%- for age in ages %}
     left join readings as day_{{ age }}
         on followed.platform = day_{{ age }}.platform
