@@ -16,7 +16,7 @@ FIELDS = list(Figure.__dataclass_fields__)
 NOT_SETTINGS = ("deliveries", "as_of", "id_systems", "fx_rates", "margin_rates")
 
 
-def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
+def raw_data(given: Given, folder: Path) -> RawData:
     names = [name for name in Given.__dataclass_fields__ if name not in NOT_SETTINGS]
     settings = {name: getattr(given, name) for name in names}
     settings["history_complete_from"] = (
@@ -29,7 +29,11 @@ def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
     raw.reference("fx_rates.csv", "\n".join(["currency,month,rate", *rates, ""]))
     margins = [f"{category},{rate}" for category, rate in given.margin_rates.items()]
     raw.reference("margin_rates.csv", "\n".join(["category,margin_rate", *margins, ""]))
-    warehouse = raw.build(given.as_of, select, given.id_systems)
+    return raw
+
+
+def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
+    warehouse = raw_data(given, folder).build(given.as_of, select, given.id_systems)
     return duckdb.connect(str(warehouse), read_only=True)
 
 

@@ -25,6 +25,7 @@ class RawData:
         self.company = company
         self.raw = company / "data" / "raw"
         self.loads: list[dict[str, Any]] = []
+        self.published = empty_published()
         (company / "landing").mkdir(parents=True)
         (company / "reference").mkdir()
         lines = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
@@ -107,13 +108,13 @@ class RawData:
             connection.execute(f"copy (select {columns} from given) to '{folder / file}'")
 
     def write_ledger(self) -> None:
-        """Export the ledger of what was delivered so far."""
+        """Export the ledger of what was delivered so far, and of what was published last."""
         for table, (_, types) in EXPORTS.items():
             rows = self.loads if table == "loads" else []
             columns = {name: pa.array([row[name] for row in rows], t) for name, t in types.items()}
             write_export(self.raw, table, pa.table(columns))
-        for table, nothing in empty_published().items():
-            write_export(self.raw, table, nothing)
+        for table, rows in self.published.items():
+            write_export(self.raw, table, rows)
 
 
 def _values(rows: Sequence[Mapping[str, Any]], name: str) -> pa.Array:
