@@ -11,7 +11,11 @@ import numpy as np
 from tests.purchase_figures import Delivery, Given, Row
 
 CATEGORIES = [None, "food", "toys", "books"]
-MARGINS = {"default": Decimal("0.4"), "food": Decimal("0.25"), "toys": Decimal("0.5")}
+MARGINS = {
+    "default": Decimal("0.4"),
+    "food": Decimal("0.25"),
+    "toys": Decimal("0.333333333333"),
+}
 
 
 class MadeUp:
@@ -247,7 +251,8 @@ class MadeUp:
 
 def fx_rates(currency: str) -> dict[tuple[str, str], Decimal]:
     """A rate a month from 2020 to 2030, of the currency that is not reported in."""
-    other, base = ("USD", Decimal(150)) if currency == "JPY" else ("JPY", Decimal("0.0067"))
+    dollar, yen = Decimal(150), Decimal("0.00671140939597")
+    other, base = ("USD", dollar) if currency == "JPY" else ("JPY", yen)
     months = [f"{year}-{month:02d}" for year in range(2020, 2031) for month in range(1, 13)]
     return {(other, month): base + base * (i % 7) / 100 for i, month in enumerate(months)}
 
