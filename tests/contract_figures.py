@@ -1,10 +1,11 @@
 """Figures of contracts: terms renewed and recurring revenue, contract by contract."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tests.figure_cells import Cells, Kpi, cells_of
 from tests.purchase_figures import (
@@ -17,6 +18,7 @@ from tests.purchase_figures import (
     known_sum,
     percent,
     ratio,
+    too_few,
 )
 
 WITHIN_DAYS = 30
@@ -182,3 +184,93 @@ def _retained(kept: Decimal, base: Decimal, persons: int) -> Figure:
     figure = ratio(100 * kept, base, persons, persons)
     figure.numerator = float(kept)
     return figure
+
+
+# ---- the marts subscriptions and churn_reasons
+
+
+def months(facts: Facts, begun: date) -> Iterator[tuple[date, date, bool]]:
+    """Each month's first day, the day after its last counted one, and whether it is over."""
+    given, over = facts.given, facts.given.as_of + ONE_DAY
+    start = given.period_of("month", begun)
+    while start < over:
+        end = given.period_end("month", start)
+        yield start, min(end, over), end <= over
+        start = end
+
+
+def contract_months(
+    facts: Facts, subscriptions: Iterable[Subscription], begun: date
+) -> dict[tuple[str, date], dict[str, Any]]:
+    """The mart subscriptions, by contract and month."""
+    given, subscriptions = facts.given, list(subscriptions)
+    found = {}
+    for start, counted_to, is_complete in months(facts, begun):
+        begins, ends = given.start_of(start), given.start_of(counted_to)
+        for contract in subscriptions:
+            row, ended_at = contract.row, contract.ended_at
+            if row["started_at"] >= ends or (ended_at and ended_at < begins):
+                continue
+            is_ended = ended_at is not None and ended_at < ends
+            rate = given.rate(row["currency"], counted_to - ONE_DAY)
+            amounts = {
+                name: float(contract.monthly_amount(at) * rate) if contract.is_active(at) else 0.0
+                for name, at in (("start", begins), ("end", ends))
+            }
+            found[row["subscription_key"], start] = {
+                "person_key": contract.person,
+                **{name: row[name] for name in ("system", "subscription_id", "plan")},
+                **{name: row[name] for name in ("billing_period", "currency", "started_at")},
+                "cancel_reason": row["cancel_reason"] if is_ended else None,
+                "recurring_amount_at_start": amounts["start"],
+                "recurring_amount_at_end": amounts["end"],
+                "is_active_at_start": contract.is_active(begins),
+                "is_active_at_end": contract.is_active(ends),
+                "is_started": row["started_at"] >= begins,
+                "is_ended": is_ended,
+                "is_complete": is_complete,
+                "ended_at": ended_at if is_ended else None,
+            }
+    return found
+
+
+def churn_reasons(
+    facts: Facts, subscriptions: Iterable[Subscription], begun: date
+) -> dict[tuple[date, str, str], dict[str, Any]]:
+    """The mart churn_reasons: who churned, by the last to end of the contracts at the start."""
+    given, by_person = facts.given, defaultdict(list)
+    for contract in subscriptions:
+        by_person[contract.person].append(contract)
+    found: dict[tuple[date, str, str], dict[str, Any]] = {}
+    for start, counted_to, is_complete in months(facts, begun):
+        begins, ends = given.start_of(start), given.start_of(counted_to)
+        lost = defaultdict(list)
+        for own in by_person.values():
+            held = [contract for contract in own if contract.is_active(begins)]
+            if not held or any(contract.is_active(ends) for contract in own):
+                continue
+            at = max(contract.ended_at for contract in held)
+            last = min(
+                (contract.row for contract in held if contract.ended_at == at),
+                key=lambda row: row["subscription_key"],
+            )
+            revenue = known_sum(
+                contract.monthly_amount(begins)
+                * given.rate(contract.row["currency"], counted_to - ONE_DAY)
+                for contract in held
+            )
+            lost[last["plan"] or "unknown", last["cancel_reason"] or "unknown"].append(revenue)
+        rows = {
+            pair: {
+                "churned_count": len(amounts),
+                "recurring_amount": float(known_sum(amounts)),
+                "is_complete": is_complete,
+                "is_suppressed": False,
+            }
+            for pair, amounts in lost.items()
+        }
+        cells = [(row["churned_count"], pair, row) for pair, row in rows.items()]
+        for row in too_few(cells, given.min_cell_size):
+            row.update(churned_count=None, recurring_amount=None, is_suppressed=True)
+        found |= {(start, *pair): row for pair, row in rows.items()}
+    return found

@@ -38,6 +38,7 @@ class Item:
     family: str | None
     grade: int | None
     is_premium: bool
+    amount: Decimal
 
 
 @dataclass
@@ -148,7 +149,8 @@ class Customers:
         is_highest = family is not None and grade is not None and grade == highest.get(family)
         at_list = reaches("list_price") in (0, 1) and is_highest
         category = named.get("category") or "unknown"
-        return Item(order, category, family, grade, at_list or reaches("reference_price") == 1)
+        is_premium = at_list or reaches("reference_price") == 1
+        return Item(order, category, family, grade, is_premium, paid)
 
     def counts(self, person: str) -> dict[str, int]:
         """How much of each component of the behaviour score in the 365 days."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,17 @@ def published_figures(
     found = {tuple(row[:5]): dict(zip(FIELDS, row[5:], strict=True)) for row in rows}
     assert len(found) == len(rows), "a figure stands twice in kpi_values"
     return found
+
+
+def mart_differences(
+    warehouse: duckdb.DuckDBPyConnection, mart: str, keys: Sequence[str], expected: dict
+) -> list[str]:
+    """In words, where a mart is not what is expected of its columns, by key."""
+    names = list(next(iter(expected.values())))
+    rows = warehouse.execute(f"select {', '.join([*keys, *names])} from marts.{mart}").fetchall()
+    found = {row[: len(keys)]: dict(zip(names, row[len(keys) :], strict=True)) for row in rows}
+    assert len(found) == len(rows), f"a row stands twice in {mart}"
+    return differences(found, expected)
 
 
 def same(one: Any, other: Any) -> bool:

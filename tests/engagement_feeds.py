@@ -262,7 +262,8 @@ class Engaged(MadeUp):
         for i in range(20):
             fixed = {"product_family": self.pick(None, "lamps", "chairs", "desks"), "grade": i % 6}
             fixed["grade"] = self.pick(fixed["grade"], fixed["grade"], None)
-            for valid_from in {None if self.often(0.5) else self.moment() for _ in range(2)}:
+            moments = [None if self.often(0.5) else self.moment() for _ in range(2)]
+            for valid_from in dict.fromkeys(moments):
                 rows.append(
                     {
                         "product_id": f"P{i}",

@@ -20,6 +20,7 @@ from tests.purchase_figures import (
     Row,
     month_after,
     percent,
+    too_few,
 )
 
 HIDDEN = ("numerator", "denominator", "value", "ci_low", "ci_high", "n", "persons")
@@ -102,9 +103,7 @@ def _hide(given: Given, kpi: Kpi, found: dict[Key, Figure]) -> None:
         if dimension != "overall":
             groups[grain, start, dimension].append((figure.persons, value, figure))
     for cells in groups.values():
-        cells.sort(key=lambda cell: cell[:2])
-        small = sum(persons < given.min_cell_size for persons, _, _ in cells)
-        for _, _, figure in cells[: 2 if small == 1 else small]:
+        for figure in too_few(cells, given.min_cell_size):
             figure.is_suppressed = True
             _empty(figure)
 

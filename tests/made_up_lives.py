@@ -22,6 +22,7 @@ class MadeUpLives(MadeUp):
 
     def all_feeds(self) -> list[Delivery]:
         super().all_feeds()
+        self.given_up()
         self.changes()
         self.costs()
         self.surveys()
@@ -90,8 +91,21 @@ class MadeUpLives(MadeUp):
             "amount": self.pick(Decimal(0), self.money(100), self.money(100), self.money(3000)),
             "currency": self.pick("JPY", "JPY", "USD"),
             "billing_period": self.pick("month", "month", "year"),
+            "plan": self.pick(None, "basic", "plus"),
+            "cancel_reason": self.pick(None, "price", "moved"),
             "term_ends_at": due,
         }
+
+    def given_up(self) -> None:
+        """Contracts that so many end in two months that their reasons can be shown."""
+        rows = []
+        for i in range(40):
+            day = (self.as_of - timedelta(days=self.pick(100, 400))).replace(day=1)
+            ended_at = self.begin(day) + self.pick(-1, 0, 1, 86400, 86400 * 20) * SECOND
+            row = {**self.contract(200 + i), "customer_id": f"L{self.pick(i, i, i // 2)}"}
+            row |= {"started_at": ended_at - timedelta(days=60 + i), "ended_at": ended_at}
+            rows.append({**row, "plan": "basic", "cancel_reason": self.pick("price", "moved")})
+        self.deliver("subscriptions", "crm", rows)
 
     def edge(self, after: datetime) -> datetime:
         """The beginning of a month, in the business zone, or a second beside it."""

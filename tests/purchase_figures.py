@@ -229,7 +229,8 @@ class Persons:
 
     def _in_force(self, versions: list[Row], start: date) -> Row:
         ordered = sorted(versions, key=lambda row: row["stated_at"])
-        begun = [row for row in ordered if row["stated_at"] <= self.given.start_of(start)]
+        said = [row for row in ordered if self.given.happened(row["stated_at"])]
+        begun = [row for row in said if row["stated_at"] <= self.given.start_of(start)]
         return (begun[-1:] or ordered[:1] or [{}])[0]
 
 
@@ -691,7 +692,7 @@ def yearly_leavers(facts: Facts) -> float | None:
 
 
 def lifetime_values(facts: Facts) -> dict[str, dict[str, float | None]]:
-    """Per person with an order: historic, simple and discounted value, null where unknown."""
+    """Per person with an order: historic, simple and discounted value and their parts, or null."""
     given = facts.given
     revenue = defaultdict(list)
     profit = defaultdict(list)
@@ -715,6 +716,7 @@ def lifetime_values(facts: Facts) -> dict[str, dict[str, float | None]]:
         known_sum(amount for values in revenue.values() for _, amount in values),
     )
     leavers = yearly_leavers(facts)
+    tenure = _tenure(given, leavers)
     since = given.as_of - timedelta(days=364)
     found = {}
     for person in first:
@@ -727,10 +729,14 @@ def lifetime_values(facts: Facts) -> dict[str, dict[str, float | None]]:
             annual = known_sum(amount for _, amount in revenue[person])
             rest = math.fsum(after[age[person] + 1 :]) / len(old) if old else None
             annual = None if annual is None or rest is None else float(annual) + rest
-        yearly = None if annual is None or margin is None else float(annual) * margin
+        annual = None if annual is None else float(annual)
+        yearly = None if annual is None or margin is None else annual * margin
         found[person] = {
+            "annual_value": annual,
+            "margin": margin,
+            "tenure_years": tenure,
             "ltv_historic": None if own_profit is None else float(own_profit),
-            "ltv_simple": _simple(given, yearly, leavers),
+            "ltv_simple": None if yearly is None or tenure is None else yearly * tenure,
             "ltv_discounted": _discounted(given, yearly, leavers),
         }
     return found
@@ -742,10 +748,10 @@ def _margin(profit: Decimal | None, revenue: Decimal | None) -> float | None:
     return float(profit / revenue)
 
 
-def _simple(given: Given, yearly: float | None, leavers: float | None) -> float | None:
-    if yearly is None or leavers is None:
+def _tenure(given: Given, leavers: float | None) -> float | None:
+    if leavers is None:
         return None
-    return yearly * min(1 / leavers if leavers else math.inf, given.max_tenure_years)
+    return min(1 / leavers if leavers else math.inf, given.max_tenure_years)
 
 
 def _discounted(given: Given, yearly: float | None, leavers: float | None) -> float | None:
@@ -756,6 +762,7 @@ def _discounted(given: Given, yearly: float | None, leavers: float | None) -> fl
 
 
 VALUES = ("ltv_historic", "ltv_simple", "ltv_discounted")
+PARTS_OF_VALUES = ("annual_value", "margin", "tenure_years")
 
 # ---- the long table
 
@@ -935,12 +942,18 @@ def hide_small_cells(given: Given, found: dict[Key, Figure]) -> None:
         if dimension != "overall":
             groups[kpi, grain, start, dimension].append((figure.persons, segment, figure))
     for cells in groups.values():
-        cells.sort(key=lambda cell: cell[:2])
-        small = sum(persons < given.min_cell_size for persons, _, _ in cells)
-        for _, _, figure in cells[: 2 if small == 1 else small]:
+        for figure in too_few(cells, given.min_cell_size):
             figure.is_suppressed = True
             for name in HIDDEN:
                 setattr(figure, name, None)
+
+
+def too_few(cells: Iterable[tuple[int, Any, Any]], least: int) -> Iterator[Any]:
+    """Of cells with their persons and their name those to be hidden; never a single one."""
+    ordered = sorted(cells, key=lambda cell: cell[:2])
+    small = sum(persons < least for persons, *_ in ordered)
+    for _, _, cell in ordered[: 2 if small == 1 else small]:
+        yield cell
 
 
 def _before(given: Given, grain: str, start: date) -> date:
@@ -1034,7 +1047,7 @@ def customers(given: Given, facts: Facts) -> dict[str, dict[str, Any]]:
                 known_sum(amount for day, amount in revenue if day >= since)
             ),
             "gross_profit_amount": _float(known_sum(profit)) if profit else None,
-            **values.get(person, dict.fromkeys(VALUES)),
+            **values.get(person, dict.fromkeys([*VALUES, *PARTS_OF_VALUES])),
             "is_known": person in facts.persons.current,
             "is_lead": False,
             "is_active_by_order": facts.bought_before(person, given.as_of + ONE_DAY),

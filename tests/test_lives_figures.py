@@ -17,7 +17,7 @@ from tests import (
     item_figures,
     vote_figures,
 )
-from tests.differences import build, differences, published_figures, summary
+from tests.differences import build, differences, mart_differences, published_figures, summary
 from tests.figure_cells import Cells, long_table
 from tests.made_up import given_for
 from tests.made_up_lives import MadeUpLives
@@ -102,11 +102,29 @@ def expected_figures(given: Given) -> dict[Key, Figure]:
 
 
 def told_apart(given: Given, folder: Path) -> list[str]:
-    """In words, every figure of a warehouse of these deliveries that is not the expected one."""
-    with build(given, folder, "+kpi_values") as warehouse:
-        found = published_figures(warehouse, KPIS)
-    expected = {key: vars(figure) for key, figure in expected_figures(given).items()}
-    return differences(found, expected)
+    """In words, all that a warehouse of these deliveries says otherwise than expected."""
+    with build(given, folder, "+kpi_values +subscriptions +churn_reasons") as warehouse:
+        expected = {key: vars(figure) for key, figure in expected_figures(given).items()}
+        told = differences(published_figures(warehouse, KPIS), expected)
+        for mart, (keys, rows) in expected_marts(given).items():
+            told += [f"{mart}, {line}" for line in mart_differences(warehouse, mart, keys, rows)]
+    return told
+
+
+def expected_marts(given: Given) -> dict[str, tuple[list[str], dict]]:
+    """What is said of contracts, with the columns that tell its rows apart."""
+    facts, begun = facts_of(given), first_day(given)
+    contracts = contract_figures.subscriptions_of(facts)
+    return {
+        "subscriptions": (
+            ["subscription_key", "period_start"],
+            contract_figures.contract_months(facts, contracts, begun),
+        ),
+        "churn_reasons": (
+            ["period_start", "plan", "cancel_reason"],
+            contract_figures.churn_reasons(facts, contracts, begun),
+        ),
+    }
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -134,3 +152,5 @@ def test_every_figure_is_shown_and_hidden_somewhere(case):
         hidden[kpi] += figure.is_suppressed
     assert min(len(shown[kpi]) for kpi in KPIS) > 10, shown
     assert all(hidden[code] > 50 for code, kpi in KPIS.items() if kpi.is_of_persons)
+    _, reasons = expected_marts(given_for(case, MadeUpLives))["churn_reasons"]
+    assert {row["is_suppressed"] for row in reasons.values()} == {True, False}
