@@ -637,8 +637,7 @@ def _about(rows: list[Row]) -> int | None:
 def summed(column: str) -> Measure:
     def measure(rows: list[Row], period: Period) -> Figure:
         values = [row[column] for row in rows]
-        n = sum(1 for value in values if value is not None)
-        return Figure(total(values) if values else 0, 1, n)
+        return Figure(total(values) if values else 0, 1, len(rows))
 
     return measure
 

@@ -13,7 +13,7 @@ daily as (
         date as day,
         platform,
         {{ cut_id('ads', 'campaign') }} as campaign,
-        count(impressions) as impression_rows,
+        count(*) as row_count,
         sum(impressions) as impressions,
         count(case when impressions is not null then clicks end) as click_rows,
         sum(case when impressions is not null then clicks end) as clicks,
@@ -29,7 +29,7 @@ daily as (
 
 collapsed as (
     {{ collapse('daily', [
-        ('impression_rows', 'sum(fact.impression_rows)'),
+        ('row_count', 'sum(fact.row_count)'),
         ('impressions', 'sum(fact.impressions)'),
         ('click_rows', 'sum(fact.click_rows)'),
         ('clicks', 'sum(fact.clicks)'),
