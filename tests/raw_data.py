@@ -71,13 +71,18 @@ class RawData:
         (self.company / "reference" / name).write_text(text, encoding="utf-8")
 
     def build(
-        self, as_of: date, select: str, id_systems: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        as_of: date,
+        select: str,
+        id_systems: Mapping[str, Mapping[str, str]] | None = None,
+        tests: bool = True,
     ) -> Path:
         """Run dbt for the models that `select` names; the path of the warehouse."""
         self.write_ledger()
         program = [sys.executable, "-m", "orchestration.dbt", "--company", str(self.company)]
         given = ["--as-of", as_of.isoformat(), "--id-systems", json.dumps(id_systems or {})]
         command = ["--", "build", "--quiet", "--exclude-resource-type", "unit_test"]
+        command += [] if tests else ["--exclude-resource-type", "test"]
         # not the tests that also read a model which is not built
         command += ["--indirect-selection", "buildable", "--select"]
         done = subprocess.run(
