@@ -25,8 +25,10 @@ described as (
         cast(accounts.targeted_reaches as bigint) as targeted_reaches,
         cast(accounts.reach as bigint) as reach,
         cast(accounts.impressions as bigint) as impressions,
-        cast(readings.followers - readings.previous_followers as bigint)
-            as follower_difference,
+        case
+            when readings.series_number = readings.previous_series_number
+                then cast(readings.followers - readings.previous_followers as bigint)
+        end as follower_difference,
         coalesce(readings.followers < readings.previous_followers, false) as has_fall,
         accounts.date as read_date,
         readings.previous_day as previous_read_date
