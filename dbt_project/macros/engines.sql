@@ -11,13 +11,19 @@ cast(timezone('{{ zone }}', timezone('UTC', {{ instant }})) as date)
 {%- endif -%}
 {%- endmacro %}
 
-{#- The instant at which a business date begins. -#}
+{#- The instant at which a business date begins: the first of two midnights where an hour is
+    repeated after midnight, of which DuckDB takes the second, and Spark the first. -#}
 {% macro start_of(business_date) -%}
 {%- set zone = var('business_timezone') -%}
 {%- if target.type == 'spark' -%}
 to_utc_timestamp(cast({{ business_date }} as timestamp), '{{ zone }}')
 {%- else -%}
-timezone('UTC', timezone('{{ zone }}', cast({{ business_date }} as timestamp)))
+least(
+    timezone('UTC', timezone('{{ zone }}', cast({{ business_date }} as timestamp))),
+    timezone('UTC', timezone(
+        '{{ zone }}', cast({{ business_date }} as timestamp) - interval 1 microsecond
+    )) + interval 1 microsecond
+)
 {%- endif -%}
 {%- endmacro %}
 
