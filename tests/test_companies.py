@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Shop
+from conftest import Shop, hashes
 
 from orchestration.company import load_company
 from orchestration.dbt import Dbt
@@ -152,3 +152,23 @@ def test_a_refund_is_at_the_rate_of_its_orders_month_and_without_one_of_its_own(
         ("T7", 27, None),
         ("T8", 30, None),
     ]
+
+
+def test_missing_rates_stop_the_night_by_name(two_currencies, tmp_path, kizuna):
+    """One that orders and refunds need, and one that only a product's cost and an ad do."""
+    shutil.copytree(two_currencies.folder, tmp_path / "company", symlinks=True)
+    shop = Shop(tmp_path / "company")
+    rates = shop.folder / "reference" / "fx_rates.csv"
+    kept = [
+        line
+        for line in rates.read_text().splitlines(keepends=True)
+        if not line.startswith(("USD,2025-02", "GBP,2025-03"))
+    ]
+    rates.write_text("".join(kept))
+    before = hashes(shop.data / "versions")
+    night = kizuna("night", "--company", shop.folder, "--as-of", AS_OF["two_currencies"])
+    assert night.exit_code == 1, night.output
+    assert "every_currency_has_a_rate" in night.output
+    assert "currency USD, month_start 2025-02-01" in night.output
+    assert "currency GBP, month_start 2025-03-01" in night.output
+    assert hashes(shop.data / "versions") == before

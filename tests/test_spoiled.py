@@ -147,13 +147,6 @@ def test_expectations_on_marts_that_fail_and_that_raise(shop, stopped, monkeypat
     assert "marts/orders: a question about nothing" in said and "error: " in said
 
 
-def test_a_dbt_test_that_fails_names_what_it_found(shop, stopped):
-    deliver(shop, "shop/orders/swiss.csv", ORDERS, [order(1, currency="CHF")])
-    said = stopped()
-    assert "every_currency_has_a_rate" in said
-    assert "currency CHF" in said and "2026-06-01" in said
-
-
 def test_what_is_only_untidy_is_taken_in(shop, kizuna):
     """Duplicates, conflicting duplicates, orphans, late rows, a header alone, an unknown column."""
     before = dict(shop.query("select order_id, goods_amount from marts.orders"))
