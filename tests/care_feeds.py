@@ -119,9 +119,10 @@ class Cared(Engaged):
                 made["invitations", "survey"].append(
                     {"customer_id": who, "survey_id": "REL", **asked}
                 )
-            if days >= 0:
-                contract = {**self.contract(900 + place), "customer_id": who, "ended_at": None}
-                made["subscriptions", "crm"].append({**contract, "started_at": self.aged(days)})
+            for i in range(self.pick(1, 2, 3) if days >= 0 else 0):
+                running = {"customer_id": who, "ended_at": None, "started_at": self.aged(days + i)}
+                contract = {**self.contract(900 + 3 * place + i), **running}
+                made["subscriptions", "crm"].append(contract)
         for (feed, system), rows in made.items():
             self.deliver(feed, system, rows)
 
