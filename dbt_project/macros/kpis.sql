@@ -97,7 +97,7 @@ case
 {%- endfor -%}
 with
 
-collapsed as (
+collapsed as {{ inlined() }}(
 
     select * from {{ collapsed }}
 
