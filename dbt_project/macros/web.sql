@@ -6,18 +6,18 @@
 ]) }}
 {% endmacro %}
 
-{#- `utm_campaign` is the id of a campaign: of the one system that delivers campaigns,
-    else of the visit's own. -#}
-{% macro web_campaign_key(system, campaign) -%}
-{%- set owners = var('id_systems').get('campaign_id', {}) -%}
+{#- The key of an id that web events name, with the system that it is of: the one that
+    `id_systems` names for it, else the visit's own. -#}
+{% macro web_key(name, system, id) -%}
+{%- set owners = var('id_systems').get(name, {}) -%}
 {%- if owners -%}
 case {{ system }}
             {%- for system_name, owner in owners.items() %}
             when '{{ system_name }}' then '{{ owner }}'
             {%- endfor %}
             else {{ system }}
-        end || ':' || {{ campaign }}
+        end || ':' || {{ id }}
 {%- else -%}
-{{ system }} || ':' || {{ campaign }}
+{{ system }} || ':' || {{ id }}
 {%- endif -%}
 {%- endmacro %}

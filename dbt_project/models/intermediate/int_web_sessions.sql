@@ -131,7 +131,7 @@ timed as (
         first_visit.system as system,
         first_visit.platform as platform,
         first_visit.utm_campaign as campaign_id,
-        {{ web_campaign_key('first_visit.system', 'first_visit.utm_campaign') }}
+        {{ web_key('campaign_id', 'first_visit.system', 'first_visit.utm_campaign') }}
             as campaign_key,
         first_visit.started_at as started_at
 

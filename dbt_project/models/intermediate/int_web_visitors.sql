@@ -91,8 +91,8 @@ visitors as (
         firsts.anonymous_key,
         resolved.person_key,
         firsts.first_visit.platform as platform,
-        {{ web_campaign_key(
-            'firsts.first_visit.system', 'firsts.first_visit.utm_campaign'
+        {{ web_key(
+            'campaign_id', 'firsts.first_visit.system', 'firsts.first_visit.utm_campaign'
         ) }} as campaign_key,
         firsts.first_visit.utm_campaign as campaign_id,
         {{ business_date('firsts.first_visit.started_at') }} as first_seen_date,

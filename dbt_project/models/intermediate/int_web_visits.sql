@@ -1,6 +1,7 @@
 {#- The one pass over the events, from which sessions, visitors and app use are counted.
     Events of one half hour by the clock are less than 30 minutes apart: so those
-    without a session of their own can be collapsed before anything is sorted. -#}
+    without a session of their own can be collapsed before anything is sorted, and by
+    their short ids: a key is written once for a visit. -#}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
 {%- set considering = "('product_view', 'document_download', 'add_to_cart')" -%}
 {%- set using = "('app_open', 'feature_use')" -%}
@@ -10,16 +11,16 @@ with
 described as (
 
     select
-        session_key,
+        session_id,
         system,
-        anonymous_key,
-        customer_key,
+        anonymous_id,
+        customer_id,
         event_id,
         event_name,
         platform,
         utm_campaign,
         occurred_at,
-        case when session_key is null then
+        case when session_id is null then
             cast(floor({{ seconds_between(epoch, 'occurred_at') }} / 1800) as bigint)
         end as half_hour,
         case
@@ -35,13 +36,14 @@ described as (
 collapsed as (
 
     select
-        session_key,
-        anonymous_key,
-        customer_key,
+        system,
+        session_id,
+        anonymous_id,
+        customer_id,
         app_date,
         app_platform,
         min({{ record([
-            'occurred_at', 'event_id', 'platform', 'utm_campaign', 'system',
+            'occurred_at', 'event_id', 'platform', 'utm_campaign',
         ]) }}) as first_event,
         max(occurred_at) as ended_at,
         min(case when event_name in {{ considering }} then occurred_at end)
@@ -56,17 +58,17 @@ collapsed as (
 
     from described
     group by
-        session_key, half_hour, anonymous_key, customer_key, app_date, app_platform
+        system, session_id, half_hour, anonymous_id, customer_id, app_date, app_platform
 
 ),
 
 visits as (
 
     select
-        session_key,
-        first_event.system as system,
-        anonymous_key,
-        customer_key,
+        system,
+        system || ':' || session_id as session_key,
+        system || ':' || anonymous_id as anonymous_key,
+        {{ web_key('customer_id', 'system', 'customer_id') }} as customer_key,
         app_date,
         app_platform,
         first_event.event_id as first_event_id,
