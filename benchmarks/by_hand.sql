@@ -1,7 +1,7 @@
--- The marts orders, web_sessions, cohort_retention and, of kpi_values, the KPIs of purchases
--- and of sessions, as somebody would write them by hand who knows this company's raw data:
--- one system per feed, yen, calendar years, the default settings. $raw, $reference and $as_of
--- are filled in. DuckDB only.
+-- The marts orders, web_sessions, cohort_retention and, of kpi_values, the KPIs of purchases,
+-- of the items in them and of sessions, as somebody would write them by hand who knows this
+-- company's raw data: one system per feed, yen, calendar years, the default settings. $raw,
+-- $reference and $as_of are filled in. DuckDB only.
 
 create schema marts;
 
@@ -52,6 +52,7 @@ create temp table products as
     select
         product_id,
         category,
+        list_price,
         unit_cost,
         currency,
         begins_at,
@@ -128,6 +129,17 @@ create temp table sold as
         coalesce(products.category, 'unknown') as category,
         line_total,
         money(line_total * fx_rate) as line_amount,
+        if(list_price is null, null, line_amount) as listed_amount,
+        if(
+            line_amount >= money(
+                quantity::decimal(18, 0) * list_price
+                * if(coalesce(products.currency, orders.currency) = 'JPY', 1, fx.rate)
+            ),
+            line_amount, null
+        ) as full_price_amount,
+        min(ordered_date) over (
+            partition by orders.customer_id, coalesce(products.category, 'unknown')
+        ) as first_category_date,
         case
             when unit_cost is not null then line_amount - money(
                 quantity::decimal(18, 0) * unit_cost
@@ -154,7 +166,11 @@ create temp table valued_orders as
         select
             order_id,
             sum(line_total) as line_total,
-            sum(profit_amount) as profit_amount
+            sum(profit_amount) as profit_amount,
+            count(listed_amount) as listed_items,
+            sum(listed_amount) as listed_amount,
+            sum(full_price_amount) as full_price_amount,
+            max(first_category_date) as newest_category_date
         from sold
         group by order_id
     ),
@@ -168,13 +184,18 @@ create temp table valued_orders as
                 has_items,
                 money(totals.profit_amount),
                 money(goods_amount * getvariable('default_margin'))
-            ) as profit_amount
+            ) as profit_amount,
+            listed_items,
+            listed_amount,
+            full_price_amount,
+            newest_category_date
         from counting_orders as orders
         left join totals using (order_id)
     )
     select
         *,
         if(customer_id is null, null, row_number() over in_time) as order_number,
+        if(customer_id is null, null, first(ordered_date) over in_time) as first_ordered_date,
         if(customer_id is null, null, lead(ordered_date) over in_time) as next_ordered_date
     from valued
     window in_time as (partition by customer_id order by ordered_at, order_id);
@@ -411,6 +432,117 @@ create temp table periods as
     from days, grains;
 
 
+-- Sums over persons, and by what the CRM said of them at a period's start -----------------
+
+create temp table spans as
+    with versions as (
+        select
+            *,
+            row_number() over told as number,
+            if(is_midnight, business_date(stated_at), business_date(stated_at) + 1) as since
+        from customer_versions
+        semi join known using (customer_id)
+        window told as (partition by customer_id order by stated_at)
+    )
+    select
+        customer_id,
+        membership_tier,
+        prefecture,
+        acquisition_channel,
+        customer_segment,
+        gender,
+        birth_date,
+        if(number = 1, date '0001-01-01', since) as valid_from,
+        lead(since, 1, date '9999-12-31') over (
+            partition by customer_id order by number
+        ) as valid_to
+    from versions;
+
+create temp table first_orders as
+    select customer_id, ordered_date as first_date from valued_orders where order_number = 1;
+
+create temp macro sums(relation) as table
+    select
+        grain, period_start, cut, value,
+        sum(columns(* exclude (grain, period_start, cut, value, customer_id)))
+    from query_table(relation)
+    group by grain, period_start, cut, value;
+
+create temp macro sums_by_attribute(relation) as table
+    with joined as (
+        select
+            facts.* exclude (cut, value, customer_id),
+            coalesce(membership_tier, 'unknown') as membership_tier,
+            coalesce(prefecture, 'unknown') as prefecture,
+            coalesce(acquisition_channel, 'unknown') as acquisition_channel,
+            coalesce(customer_segment, 'unknown') as customer_segment,
+            coalesce(gender, 'unknown') as gender,
+            year(period_start) * 10000 + month(period_start) * 100 + day(period_start)
+            - year(birth_date) * 10000 - month(birth_date) * 100 - day(birth_date) as age,
+            period_start - first_date as days
+        from query_table(relation) as facts
+        left join spans
+            on facts.customer_id = spans.customer_id
+            and period_start >= valid_from and period_start < valid_to
+        left join first_orders on facts.customer_id = first_orders.customer_id
+        where cut = 'overall'
+            and facts.customer_id is not null
+            and grain in ('month', 'quarter', 'year')
+    ),
+    attributed as (
+        select
+            * exclude (age, days),
+            case
+                when age is null then 'unknown'
+                when age < 200000 then '0-19'
+                when age < 300000 then '20-29'
+                when age < 400000 then '30-39'
+                when age < 500000 then '40-49'
+                when age < 600000 then '50-59'
+                else '60+'
+            end as age_band,
+            case
+                when coalesce(days, 0) <= 0 then 'none'
+                when days <= 90 then '0-90'
+                when days <= 365 then '91-365'
+                else '366+'
+            end as tenure_band,
+            'unknown' as industry,
+            'unknown' as company_size
+        from joined
+    )
+    select
+        grain,
+        period_start,
+        case
+            when grouping(membership_tier) = 0 then 'membership_tier'
+            when grouping(prefecture) = 0 then 'prefecture'
+            when grouping(acquisition_channel) = 0 then 'acquisition_channel'
+            when grouping(customer_segment) = 0 then 'customer_segment'
+            when grouping(gender) = 0 then 'gender'
+            when grouping(age_band) = 0 then 'age_band'
+            when grouping(tenure_band) = 0 then 'tenure_band'
+            when grouping(industry) = 0 then 'industry'
+            else 'company_size'
+        end as cut,
+        coalesce(
+            membership_tier, prefecture, acquisition_channel, customer_segment, gender,
+            age_band, tenure_band, industry, company_size
+        ) as value,
+        sum(columns(* exclude (
+            grain, period_start, membership_tier, prefecture, acquisition_channel,
+            customer_segment, gender, age_band, tenure_band, industry, company_size
+        )))
+    from attributed
+    group by grouping sets (
+        (grain, period_start, membership_tier), (grain, period_start, prefecture),
+        (grain, period_start, acquisition_channel), (grain, period_start, customer_segment),
+        (grain, period_start, gender), (grain, period_start, age_band),
+        (grain, period_start, tenure_band), (grain, period_start, industry),
+        (grain, period_start, company_size)
+    );
+
+
 -- Purchases: one row per person, cut and period --------------------------------------------
 
 create temp table stream as
@@ -428,12 +560,17 @@ create temp table stream as
         coalesce(order_number = 1, false)::int as firsts,
         firsts * (ordered_date + 90 <= getvariable('as_of'))::int as matured,
         matured * coalesce(next_ordered_date <= ordered_date + 90, false)::int as repeated,
-        if(firsts = 1, next_ordered_date, null) as second_date
+        if(firsts = 1, next_ordered_date, null) as second_date,
+        first_ordered_date as first_date,
+        newest_category_date,
+        listed_items,
+        listed_amount,
+        full_price_amount
     from valued_orders
     union all
     select
         customer_id, refunded_date, channel, store_id, campaign_id, 0, 1, null,
-        refund_amount, money(-profit_amount), 0, 0, 0, null
+        refund_amount, money(-profit_amount), 0, 0, 0, null, null, null, null, null, null
     from counting_refunds;
 
 create temp table stream_by_category as
@@ -442,7 +579,11 @@ create temp table stream_by_category as
             order_id,
             category,
             sum(line_amount) as goods_amount,
-            sum(profit_amount) as profit_amount
+            sum(profit_amount) as profit_amount,
+            any_value(first_category_date) as newest_category_date,
+            count(listed_amount) as listed_items,
+            sum(listed_amount) as listed_amount,
+            sum(full_price_amount) as full_price_amount
         from sold
         group by order_id, category
     ),
@@ -454,7 +595,12 @@ create temp table stream_by_category as
             coalesce(by_order.category, 'unknown') as category,
             coalesce(by_order.goods_amount, orders.goods_amount) as goods_amount,
             coalesce(by_order.profit_amount, orders.profit_amount) as profit_amount,
-            orders.goods_amount as order_goods_amount
+            orders.goods_amount as order_goods_amount,
+            if(by_order.order_id is null, null, first_ordered_date) as first_date,
+            by_order.newest_category_date,
+            by_order.listed_items,
+            by_order.listed_amount,
+            by_order.full_price_amount
         from valued_orders as orders
         left join by_order using (order_id)
     ),
@@ -485,12 +631,13 @@ create temp table stream_by_category as
     select
         customer_id, day, category, 1 as orders, 0 as refunds, goods_amount,
         money(null) as refund_amount, profit_amount, 0 as firsts, 0 as matured,
-        0 as repeated, null::date as second_date
+        0 as repeated, null::date as second_date, first_date, newest_category_date,
+        listed_items, listed_amount, full_price_amount
     from parts
     union all
     select
         customer_id, day, category, 0, 1, null, money(refund_amount::double * share),
-        money(-profit_amount::double * share), 0, 0, 0, null
+        money(-profit_amount::double * share), 0, 0, 0, null, null, null, null, null, null
     from spread;
 
 create temp macro collapse(relation, length, cut) as table
@@ -506,7 +653,12 @@ create temp macro collapse(relation, length, cut) as table
         sum(firsts)::int as firsts,
         sum(matured)::int as matured,
         sum(repeated)::int as repeated,
-        max(second_date) as second_date
+        max(second_date) as second_date,
+        min(first_date) as first_date,
+        max(newest_category_date) as newest_category_date,
+        sum(listed_items)::int as listed_items,
+        sum(listed_amount) as listed_amount,
+        sum(full_price_amount) as full_price_amount
     from query_table(relation)
     where cut is not null
     group by all;
@@ -525,7 +677,12 @@ create temp macro roll_up(relation, length) as table
         sum(firsts)::int as firsts,
         sum(matured)::int as matured,
         sum(repeated)::int as repeated,
-        max(second_date) as second_date
+        max(second_date) as second_date,
+        min(first_date) as first_date,
+        max(newest_category_date) as newest_category_date,
+        sum(listed_items)::int as listed_items,
+        sum(listed_amount) as listed_amount,
+        sum(full_price_amount) as full_price_amount
     from query_table(relation)
     group by all;
 
@@ -556,157 +713,44 @@ create temp view by_person as
         select 'year' as grain, * from by_year
     )
     select
-        each.* rename (day as period_start),
-        customer_id is not null as is_person,
-        is_person and orders > 0 as is_buyer,
-        is_person and orders > 1 as is_repeater,
-        is_person and orders > firsts as is_returning,
-        is_person and orders > 0 and goods_amount is not null as has_goods,
+        grain,
+        day as period_start,
+        cut,
+        value,
+        customer_id,
+        orders,
+        orders + refunds as movements,
+        (customer_id is not null)::int as persons,
+        goods_amount,
+        refund_amount,
+        profit_amount,
+        persons * (coalesce(goods_amount, 0) - coalesce(refund_amount, 0)) as persons_amount,
+        firsts,
+        matured,
+        repeated,
+        persons * (orders > 0)::int as buyers,
+        persons * (orders > 1)::int as repeaters,
+        persons * (orders > firsts)::int as returners,
         coalesce(second_date < date_add(day, case grain
             when 'day' then interval 1 day
             when 'week' then interval 7 days
             when 'month' then interval 1 month
             when 'quarter' then interval 3 months
             else interval 12 months
-        end), false) as is_repeating_newly
+        end), false)::int as repeating_newly,
+        if(goods_amount is null, 0, buyers) as persons_with_goods,
+        persons * coalesce(first_date < day, false)::int as bought_before,
+        bought_before * coalesce(newest_category_date >= day, false)::int as cross_buyers,
+        coalesce(listed_items, 0) as listed_items,
+        persons * (coalesce(listed_items, 0) > 0)::int as persons_with_listed,
+        listed_amount,
+        full_price_amount
     from each;
-
-create temp table attributed as
-    with versions as (
-        select
-            *,
-            row_number() over told as number,
-            if(is_midnight, business_date(stated_at), business_date(stated_at) + 1) as since
-        from customer_versions
-        semi join known using (customer_id)
-        window told as (partition by customer_id order by stated_at)
-    ),
-    spans as (
-        select
-            *,
-            if(number = 1, date '0001-01-01', since) as valid_from,
-            lead(since, 1, date '9999-12-31') over (
-                partition by customer_id order by number
-            ) as valid_to
-        from versions
-    ),
-    first_orders as (
-        select customer_id, ordered_date as first_date from valued_orders where order_number = 1
-    ),
-    joined as (
-        select
-            by_person.* exclude (cut, value),
-            spans.* exclude (customer_id),
-            year(period_start) * 10000 + month(period_start) * 100 + day(period_start)
-            - year(birth_date) * 10000 - month(birth_date) * 100 - day(birth_date) as age,
-            period_start - first_date as days
-        from by_person
-        left join spans
-            on by_person.customer_id = spans.customer_id
-            and period_start >= valid_from and period_start < valid_to
-        left join first_orders on by_person.customer_id = first_orders.customer_id
-        where cut = 'overall'
-            and is_person
-            and grain in ('month', 'quarter', 'year')
-    )
-    select
-        joined.* replace (
-            coalesce(membership_tier, 'unknown') as membership_tier,
-            coalesce(prefecture, 'unknown') as prefecture,
-            coalesce(acquisition_channel, 'unknown') as acquisition_channel,
-            coalesce(customer_segment, 'unknown') as customer_segment,
-            coalesce(gender, 'unknown') as gender
-        ),
-        case
-            when age is null then 'unknown'
-            when age < 200000 then '0-19'
-            when age < 300000 then '20-29'
-            when age < 400000 then '30-39'
-            when age < 500000 then '40-49'
-            when age < 600000 then '50-59'
-            else '60+'
-        end as age_band,
-        case
-            when coalesce(days, 0) <= 0 then 'none'
-            when days <= 90 then '0-90'
-            when days <= 365 then '91-365'
-            else '366+'
-        end as tenure_band,
-        'unknown' as industry,
-        'unknown' as company_size
-    from joined;
-
-create temp macro sums(relation) as table
-    select
-        grain,
-        period_start,
-        cut,
-        value,
-        sum(orders) as orders,
-        sum(orders + refunds) as movements,
-        count_if(is_person) as persons,
-        sum(goods_amount) as goods_amount,
-        count(goods_amount) as goods_persons,
-        sum(refund_amount) as refund_amount,
-        sum(profit_amount) as profit_amount,
-        sum(if(is_person, coalesce(goods_amount, 0) - coalesce(refund_amount, 0), 0))
-            as persons_amount,
-        sum(firsts) as firsts,
-        sum(matured) as matured,
-        sum(repeated) as repeated,
-        count_if(is_buyer) as buyers,
-        count_if(is_repeater) as repeaters,
-        count_if(is_returning) as returners,
-        count_if(is_repeating_newly) as repeating_newly,
-        count_if(has_goods) as persons_with_goods
-    from query_table(relation)
-    group by all;
 
 create temp table cells as
     select * from sums('by_person')
     union all
-    select
-        grain,
-        period_start,
-        case
-            when grouping(membership_tier) = 0 then 'membership_tier'
-            when grouping(prefecture) = 0 then 'prefecture'
-            when grouping(acquisition_channel) = 0 then 'acquisition_channel'
-            when grouping(customer_segment) = 0 then 'customer_segment'
-            when grouping(gender) = 0 then 'gender'
-            when grouping(age_band) = 0 then 'age_band'
-            when grouping(tenure_band) = 0 then 'tenure_band'
-            when grouping(industry) = 0 then 'industry'
-            else 'company_size'
-        end as cut,
-        coalesce(
-            membership_tier, prefecture, acquisition_channel, customer_segment, gender,
-            age_band, tenure_band, industry, company_size
-        ) as value,
-        sum(orders) as orders,
-        sum(orders + refunds) as movements,
-        count(*) as persons,
-        sum(goods_amount) as goods_amount,
-        count(goods_amount) as goods_persons,
-        sum(refund_amount) as refund_amount,
-        sum(profit_amount) as profit_amount,
-        sum(coalesce(goods_amount, 0) - coalesce(refund_amount, 0)) as persons_amount,
-        sum(firsts) as firsts,
-        sum(matured) as matured,
-        sum(repeated) as repeated,
-        count_if(is_buyer) as buyers,
-        count_if(is_repeater) as repeaters,
-        count_if(is_returning) as returners,
-        count_if(is_repeating_newly) as repeating_newly,
-        count_if(has_goods) as persons_with_goods
-    from attributed
-    group by grouping sets (
-        (grain, period_start, membership_tier), (grain, period_start, prefecture),
-        (grain, period_start, acquisition_channel), (grain, period_start, customer_segment),
-        (grain, period_start, gender), (grain, period_start, age_band),
-        (grain, period_start, tenure_band), (grain, period_start, industry),
-        (grain, period_start, company_size)
-    );
+    select * from sums_by_attribute('by_person');
 
 
 -- Sessions and visitors by cut and period --------------------------------------------------
@@ -801,7 +845,15 @@ create temp table measured as
                 extra: null, n: matured, persons: matured},
             {kpi: 'refund_rate', kind: 'money', num: coalesce(refund_amount, 0)::double,
                 den: coalesce(goods_amount, 0)::double, extra: null,
-                n: orders, persons: persons_with_goods}
+                n: orders, persons: persons_with_goods},
+            {kpi: 'cross_sell_rate', kind: 'percent', num: cross_buyers, den: bought_before,
+                extra: null, n: bought_before, persons: bought_before},
+            {kpi: 'full_price_share', kind: 'money', num: coalesce(full_price_amount, 0)::double,
+                den: coalesce(listed_amount, 0)::double, extra: null,
+                n: listed_items, persons: persons_with_listed},
+            -- the shop's products have no grade and no reference price
+            {kpi: 'upgrade_rate', kind: 'percent', num: 0, den: 0, extra: null, n: 0, persons: 0},
+            {kpi: 'premium_share', kind: 'money', num: 0, den: 0, extra: null, n: 0, persons: 0}
         ], recursive := true)
     from cells;
 
@@ -837,7 +889,8 @@ create table marts.kpi_values as
     with measured as (
         select * from measured
         where cut <> 'category' or kpi in (
-            'net_revenue', 'gross_profit', 'orders', 'purchasing_customers', 'refund_rate'
+            'net_revenue', 'gross_profit', 'orders', 'purchasing_customers', 'refund_rate',
+            'cross_sell_rate', 'full_price_share'
         )
         union all
         select * from measured_web

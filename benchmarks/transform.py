@@ -25,7 +25,12 @@ from orchestration.dbt import Dbt, merge_reference
 
 SCRIPT = Path(__file__).parent / "by_hand.sql"
 MARTS = ("orders", "web_sessions", "cohort_retention", "kpi_values")
-FACTS = ("int_purchases_measured", "int_web_sessions_measured", "int_web_visitors_measured")
+FACTS = (
+    "int_purchases_measured",
+    "int_item_purchases_measured",
+    "int_web_sessions_measured",
+    "int_web_visitors_measured",
+)
 SELECTED = [
     *(f"+{name}" for name in (*MARTS[:3], *FACTS)),
     *("int_kpis_measured", "+int_kpi_feeds", "kpi_catalog", "kpi_values"),
