@@ -1,7 +1,7 @@
 -- The marts orders, web_sessions, cohort_retention and, of kpi_values, the KPIs of purchases,
--- of the items in them and of sessions, as somebody would write them by hand who knows this
--- company's raw data: one system per feed, yen, calendar years, the default settings. $raw,
--- $reference and $as_of are filled in. DuckDB only.
+-- items, staying, lifetime value, sessions and app use, as somebody would write them by hand
+-- who knows this company's raw data: one system per feed, yen, calendar years, the default
+-- settings. $raw, $reference and $as_of are filled in. DuckDB only.
 
 create schema marts;
 
@@ -295,6 +295,10 @@ create temp table visits as
         if(session_id is null, epoch_ms(occurred_at) // 1_800_000, null) as half_hour,
         anonymous_id,
         customer_id,
+        if(
+            event_name in ('app_open', 'login', 'feature_use'), business_date(occurred_at), null
+        ) as app_day,
+        if(event_name in ('app_open', 'login', 'feature_use'), platform, null) as app_platform,
         min({moment: occurred_at, id: event_id, platform: platform, campaign: utm_campaign}) as first,
         max(occurred_at) as ended_at,
         count(*) as events,
@@ -309,7 +313,7 @@ create temp table visits as
         count_if(event_name = 'app_open') as app_open_count,
         count_if(event_name = 'feature_use') as feature_use_count
     from events
-    group by session_id, half_hour, anonymous_id, customer_id;
+    group by session_id, half_hour, anonymous_id, customer_id, app_day, app_platform;
 
 create temp table visitors as
     with known_as as (
@@ -426,6 +430,7 @@ create temp table periods as
         grain,
         date_trunc(grain, day)::date as period_start,
         (period_start + length)::date as period_end,
+        least(period_end, getvariable('as_of') + 1) as counted_to,
         (period_start - back)::date as previous_start,
         (period_start - year_back)::date as year_ago_start,
         period_end <= getvariable('as_of') + 1 as is_complete
@@ -468,7 +473,7 @@ create temp macro sums(relation) as table
     from query_table(relation)
     group by grain, period_start, cut, value;
 
-create temp macro sums_by_attribute(relation) as table
+create temp macro attributed(relation) as table
     with joined as (
         select
             facts.* exclude (cut, value, customer_id),
@@ -488,29 +493,29 @@ create temp macro sums_by_attribute(relation) as table
         where cut = 'overall'
             and facts.customer_id is not null
             and grain in ('month', 'quarter', 'year')
-    ),
-    attributed as (
-        select
-            * exclude (age, days),
-            case
-                when age is null then 'unknown'
-                when age < 200000 then '0-19'
-                when age < 300000 then '20-29'
-                when age < 400000 then '30-39'
-                when age < 500000 then '40-49'
-                when age < 600000 then '50-59'
-                else '60+'
-            end as age_band,
-            case
-                when coalesce(days, 0) <= 0 then 'none'
-                when days <= 90 then '0-90'
-                when days <= 365 then '91-365'
-                else '366+'
-            end as tenure_band,
-            'unknown' as industry,
-            'unknown' as company_size
-        from joined
     )
+    select
+        * exclude (age, days),
+        case
+            when age is null then 'unknown'
+            when age < 200000 then '0-19'
+            when age < 300000 then '20-29'
+            when age < 400000 then '30-39'
+            when age < 500000 then '40-49'
+            when age < 600000 then '50-59'
+            else '60+'
+        end as age_band,
+        case
+            when coalesce(days, 0) <= 0 then 'none'
+            when days <= 90 then '0-90'
+            when days <= 365 then '91-365'
+            else '366+'
+        end as tenure_band,
+        'unknown' as industry,
+        'unknown' as company_size
+    from joined;
+
+create temp macro sums_by_attribute(relation) as table
     select
         grain,
         period_start,
@@ -533,7 +538,7 @@ create temp macro sums_by_attribute(relation) as table
             grain, period_start, membership_tier, prefecture, acquisition_channel,
             customer_segment, gender, age_band, tenure_band, industry, company_size
         )))
-    from attributed
+    from attributed(relation)
     group by grouping sets (
         (grain, period_start, membership_tier), (grain, period_start, prefecture),
         (grain, period_start, acquisition_channel), (grain, period_start, customer_segment),
@@ -810,6 +815,273 @@ create temp table web_cells as
     group by grain, period_start, cut, value;
 
 
+-- Staying: active at a day's beginning is who ordered on one of the 180 days before --------
+
+create temp table standing as
+    with boundaries as (
+        select distinct unnest([period_start, counted_to]) as day
+        from periods
+        where grain in ('month', 'quarter', 'year')
+    ),
+    -- a person's orders hold one after the other, each until the next
+    active as (
+        select customer_id, first_ordered_date, day
+        from valued_orders
+        inner join boundaries
+            on day > ordered_date and day <= least(ordered_date + 180, next_ordered_date)
+        where customer_id is not null
+    ),
+    stood as (
+        select
+            grain, period_start, customer_id, first_ordered_date,
+            1 as at_start, 0 as at_end
+        from active
+        inner join periods on day = period_start
+        where grain in ('month', 'quarter', 'year')
+        union all
+        select grain, period_start, customer_id, first_ordered_date, 0, 1
+        from active
+        inner join periods on day = counted_to
+        where grain in ('month', 'quarter', 'year')
+    )
+    select
+        grain,
+        period_start,
+        'overall' as cut,
+        'all' as value,
+        customer_id,
+        max(at_start) as active_at_start,
+        max(at_end) as active_at_end,
+        active_at_start * (1 - active_at_end) as lapsed,
+        (1 - active_at_start) * (min(first_ordered_date) < period_start)::int as reactivated
+    from stood
+    group by grain, period_start, customer_id;
+
+create temp table standing_cells as
+    select * from sums('standing')
+    union all
+    select * from sums_by_attribute('standing');
+
+
+-- App use: a user is a person, else an anonymous id ----------------------------------------
+
+create temp table uses as
+    select
+        coalesce(visits.customer_id, visitors.customer_id) as person,
+        if(person is null, anonymous_id, null) as stranger,
+        app_day as day,
+        app_platform as platform,
+        sum(app_open_count)::int as opens,
+        sum(login_count)::int as logins,
+        sum(feature_use_count)::int as feature_uses
+    from visits
+    left join visitors using (anonymous_id)
+    where app_day is not null
+    group by all;
+
+create temp table uses_by_day as
+    select
+        'overall' as cut,
+        'all' as value,
+        person,
+        stranger,
+        day,
+        sum(opens)::int as opens,
+        sum(logins)::int as logins,
+        sum(feature_uses)::int as feature_uses,
+        (sum(opens) > 0)::int as app_days
+    from uses
+    group by person, stranger, day
+    union all
+    select
+        'platform', platform, person, stranger, day, opens, logins, feature_uses,
+        (opens > 0)::int
+    from uses
+    where platform is not null;
+
+create temp macro used(relation, length) as table
+    select
+        cut,
+        value,
+        person,
+        stranger,
+        date_trunc(length, day)::date as day,
+        sum(opens)::int as opens,
+        sum(logins)::int as logins,
+        sum(feature_uses)::int as feature_uses,
+        sum(app_days)::int as app_days
+    from query_table(relation)
+    group by all;
+
+create temp table uses_by_month as select * from used('uses_by_day', 'month');
+create temp table uses_by_quarter as select * from used('uses_by_month', 'quarter');
+
+create temp view uses_by_user as
+    with each as (
+        select 'day' as grain, * from uses_by_day
+        union all
+        select 'week' as grain, * from used('uses_by_day', 'week')
+        union all
+        select 'month' as grain, * from uses_by_month
+        union all
+        select 'quarter' as grain, * from uses_by_quarter
+        union all
+        select 'year' as grain, * from used('uses_by_quarter', 'year')
+    )
+    select
+        grain,
+        day as period_start,
+        cut,
+        value,
+        person as customer_id,
+        opens,
+        logins,
+        app_days,
+        (opens > 0)::int as openers,
+        (logins > 0)::int as loggers,
+        (opens > 0 and feature_uses > 0)::int as feature_users,
+        if(person is null, 0, openers) as opening_persons,
+        if(person is null, 0, loggers) as logging_persons
+    from each;
+
+create temp table use_cells as
+    with cells as (
+        select * from sums('uses_by_user')
+        union all
+        select * from sums_by_attribute('uses_by_user')
+    )
+    select cells.*, counted_to - period_start as days_counted
+    from cells inner join periods using (grain, period_start);
+
+
+-- Lifetime values at the as-of date --------------------------------------------------------
+
+create temp table lifetimes as
+    with moved as (
+        select
+            customer_id,
+            first_orders.first_date,
+            day,
+            day - first_orders.first_date as day_number,
+            getvariable('as_of') - first_orders.first_date as age,
+            money(coalesce(goods_amount, -refund_amount)) as net_amount,
+            profit_amount
+        from stream
+        inner join first_orders using (customer_id)
+    ),
+    persons as (
+        select
+            customer_id,
+            first_date,
+            age,
+            sum(profit_amount)::double as profit,
+            sum(net_amount)::double as net,
+            coalesce(sum(if(day > getvariable('as_of') - 365, net_amount, null)), 0)::double
+                as net_of_year
+        from moved
+        group by customer_id, first_date, age
+    ),
+    -- what persons of a year and more brought on each day after their first order
+    by_day_number as (
+        select day_number, sum(net_amount) as net_amount
+        from moved
+        where age >= 364 and day_number between 0 and 364
+        group by day_number
+    ),
+    to_come as (
+        select
+            ages.age,
+            coalesce(sum(net_amount), 0)::double
+            / nullif((select count(*) from persons where persons.age >= 364), 0) as mean_net
+        from range(364) as ages(age)
+        left join by_day_number on day_number > ages.age
+        group by ages.age
+    ),
+    company as (
+        select
+            sum(profit_amount)::double
+            / nullif((coalesce(sum(goods_amount), 0) - coalesce(sum(refund_amount), 0))::double, 0)
+                as margin
+        from stream
+    ),
+    leavers as (
+        select count_if(was_active and not is_active) / nullif(count_if(was_active), 0) as share
+        from (
+            select
+                bool_or(getvariable('as_of') - 364 - ordered_date between 1 and 180) as was_active,
+                bool_or(getvariable('as_of') + 1 - ordered_date between 1 and 180) as is_active
+            from valued_orders
+            where customer_id is not null
+            group by customer_id
+        )
+    ),
+    parts as (
+        select
+            customer_id,
+            first_date,
+            persons.age,
+            profit,
+            if(persons.age >= 364, net_of_year, net + mean_net)
+            * coalesce(profit / nullif(net, 0), margin) as yearly,
+            case when share * 10 > 1 then 1 / share when share is not null then 10 end as tenure,
+            1 - share as stay
+        from persons
+        left join to_come on persons.age = to_come.age
+        cross join company
+        cross join leavers
+    )
+    select
+        customer_id,
+        first_date,
+        age,
+        profit,
+        yearly * tenure as simple,
+        yearly * (
+            1 + stay / 1.1::double + stay ** 2 / 1.1::double ** 2 + stay ** 3 / 1.1::double ** 3
+            + stay ** 4 / 1.1::double ** 4
+        ) as discounted
+    from parts;
+
+create temp table lifetimes_now as
+    select
+        grain,
+        period_start,
+        'overall' as cut,
+        'all' as value,
+        customer_id,
+        money(profit) as historic,
+        (profit * profit)::decimal(38, 8) as historic_squared,
+        money(simple) as simple,
+        (simple * simple)::decimal(38, 8) as simple_squared,
+        (simple is not null)::int as simple_persons,
+        money(discounted) as discounted,
+        (discounted * discounted)::decimal(38, 8) as discounted_squared,
+        (discounted is not null)::int as discounted_persons,
+        1 as persons
+    from lifetimes
+    cross join periods
+    where counted_to > getvariable('as_of') and grain in ('month', 'quarter', 'year');
+
+create temp table lifetime_cells as
+    select * from sums('lifetimes_now')
+    union all
+    select * from sums_by_attribute('lifetimes_now');
+
+-- what it cost to win them is nothing: no campaign is one of acquisition
+create temp table won as
+    select
+        grain,
+        period_start,
+        count(customer_id) as customers,
+        sum(profit)::double as profit,
+        sum(age)::double / 30 as months,
+        avg(discounted) as mean_discounted
+    from periods
+    left join lifetimes on date_trunc(grain, first_date) = period_start
+    where grain in ('month', 'quarter', 'year')
+    group by grain, period_start;
+
+
 -- KPIs -------------------------------------------------------------------------------------
 
 create temp table measured as
@@ -885,6 +1157,62 @@ create temp table measured_web as
         null::bigint as persons
     from web_cells;
 
+create temp table measured_persons as
+    select
+        grain, period_start, cut, value as segment,
+        unnest([
+            {kpi: 'active_customers', kind: 'sum', num: active_at_end::double, den: 1::double,
+                extra: null::double, n: active_at_end, persons: active_at_end},
+            {kpi: 'lapse_rate', kind: 'percent', num: lapsed, den: active_at_start,
+                extra: null, n: active_at_start, persons: active_at_start},
+            {kpi: 'reactivated_customers', kind: 'sum', num: reactivated, den: 1,
+                extra: null, n: reactivated, persons: reactivated}
+        ], recursive := true)
+    from standing_cells
+    union all
+    select
+        grain, period_start, cut, value,
+        unnest([
+            {kpi: 'app_users', kind: 'sum', num: openers::double, den: 1::double,
+                extra: null::double, n: openers, persons: opening_persons},
+            {kpi: 'app_launches_per_user_week', kind: 'ratio', num: opens,
+                den: openers * days_counted::double / 7,
+                extra: null, n: openers, persons: opening_persons},
+            {kpi: 'logins_per_user_week', kind: 'ratio', num: logins,
+                den: loggers * days_counted::double / 7,
+                extra: null, n: loggers, persons: logging_persons},
+            {kpi: 'app_stickiness', kind: 'ratio', num: app_days / days_counted, den: openers,
+                extra: null, n: openers, persons: opening_persons},
+            {kpi: 'feature_usage_rate', kind: 'percent', num: feature_users, den: openers,
+                extra: null, n: openers, persons: opening_persons}
+        ], recursive := true)
+    from use_cells
+    union all
+    select
+        grain, period_start, cut, value,
+        unnest([
+            {kpi: 'ltv_historic', kind: 'mean', num: historic::double, den: persons::double,
+                extra: historic_squared::double, n: persons, persons: persons},
+            {kpi: 'ltv_simple', kind: 'mean', num: simple::double, den: simple_persons,
+                extra: simple_squared::double, n: simple_persons, persons: simple_persons},
+            {kpi: 'ltv_discounted', kind: 'mean', num: discounted::double,
+                den: discounted_persons, extra: discounted_squared::double,
+                n: discounted_persons, persons: discounted_persons}
+        ], recursive := true)
+    from lifetime_cells
+    union all
+    select
+        grain, period_start, 'overall', 'all',
+        unnest([
+            {kpi: 'cac', kind: 'ratio', num: 0::double, den: customers::double,
+                extra: null::double, n: customers, persons: null::bigint},
+            {kpi: 'ltv_cac_ratio', kind: 'ratio', num: mean_discounted,
+                den: 0 / nullif(customers, 0), extra: null, n: customers, persons: null},
+            {kpi: 'cac_payback_months', kind: 'ratio', num: 0 / nullif(customers, 0),
+                den: profit / nullif(months, 0), extra: null, n: customers, persons: null}
+        ], recursive := true)
+    from won;
+
 create table marts.kpi_values as
     with measured as (
         select * from measured
@@ -894,11 +1222,13 @@ create table marts.kpi_values as
         )
         union all
         select * from measured_web
+        union all
+        select * from measured_persons where kpi <> 'app_stickiness' or grain = 'month'
     ),
     kpis as (
-        select kpi, any_value(kind) as kind, max(persons) is not null as is_about_persons
+        select kpi, grain, any_value(kind) as kind, max(persons) is not null as is_about_persons
         from measured
-        group by kpi
+        group by kpi, grain
     ),
     told as (
         select
@@ -910,21 +1240,23 @@ create table marts.kpi_values as
             'overall' as cut,
             'all' as segment,
             if(measured.kpi is null, 0, num) as num,
-            coalesce(den, if(kpis.kind = 'sum', 1, 0)) as den,
+            if(measured.kpi is null, (kpis.kind = 'sum')::int, den) as den,
             extra,
             coalesce(n, 0) as n,
             if(is_about_persons, coalesce(persons, 0), null) as persons
         from kpis
-        cross join periods
+        inner join periods using (grain)
         left join (from measured where cut = 'overall') as measured
             on kpis.kpi = measured.kpi
             and periods.grain = measured.grain
             and periods.period_start = measured.period_start
+        where kpis.kpi not in ('ltv_historic', 'ltv_simple', 'ltv_discounted')
+            or counted_to > getvariable('as_of')
         union all
         select
             kpi, kind, is_about_persons, grain, period_start, cut, segment, num, den, extra,
             n, persons
-        from measured inner join kpis using (kpi, kind)
+        from measured inner join kpis using (kpi, grain, kind)
         where cut <> 'overall' and n > 0
     ),
     ranked as (

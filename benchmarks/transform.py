@@ -28,8 +28,12 @@ MARTS = ("orders", "web_sessions", "cohort_retention", "kpi_values")
 FACTS = (
     "int_purchases_measured",
     "int_item_purchases_measured",
+    "int_states_measured",
+    "int_lifetime_values_measured",
+    "int_acquisitions_measured",
     "int_web_sessions_measured",
     "int_web_visitors_measured",
+    "int_app_uses_measured",
 )
 SELECTED = [
     *(f"+{name}" for name in (*MARTS[:3], *FACTS)),
