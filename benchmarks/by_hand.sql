@@ -1213,6 +1213,49 @@ create temp table measured_persons as
         ], recursive := true)
     from won;
 
+-- nothing is delivered that these rest on
+create temp table unknown as
+    select unnest(kpis) as kpi, matures_after, is_by_month
+    from (values
+        (null, false, [
+            'ad_click_through_rate', 'ad_daily_reach_rate', 'ad_impressions',
+            'attachment_index', 'ces', 'ces_easy_rate', 'community_contributors',
+            'csat', 'csat_mean', 'detractor_rate', 'empathy_index', 'enps',
+            'event_attendance_rate', 'first_response_hours', 'inquiry_rate', 'nps',
+            'nps_touchpoint', 'nps_weighted', 'passive_rate', 'promoter_rate',
+            'referral_rate', 'referrer_rate', 'resolution_hours', 'resolved_rate',
+            'review_rating', 'seo_average_position', 'seo_click_through_rate',
+            'seo_impressions', 'sns_follower_growth_rate', 'sns_followers',
+            'sns_mentions', 'sns_posts', 'sns_ugc_share', 'support_tickets',
+            'ticket_satisfaction_rate', 'ugc_created'
+        ]),
+        (7, false, [
+            'contact_frequency', 'email_click_to_open_rate', 'email_open_rate',
+            'email_open_rate_raw', 'message_bounce_rate', 'message_click_rate',
+            'message_delivery_rate', 'message_unsubscribe_rate'
+        ]),
+        (14, false, [
+            'survey_response_rate'
+        ]),
+        (28, false, [
+            'sns_comments', 'sns_engagement_rate_followers',
+            'sns_engagement_rate_impressions', 'sns_engagement_rate_reach',
+            'sns_engagement_rate_reach_with_saves', 'sns_impressions', 'sns_likes',
+            'sns_reach_gross', 'sns_saves', 'sns_shares'
+        ]),
+        (180, false, [
+            'nps_repeat_gap'
+        ]),
+        (null, true, [
+            'active_subscribers', 'churn_rate', 'churned_within_period',
+            'gross_revenue_retention', 'monthly_recurring_revenue',
+            'net_revenue_retention', 'retention_rate'
+        ]),
+        (30, true, [
+            'renewal_rate'
+        ])
+    ) as lists(matures_after, is_by_month, kpis);
+
 create table marts.kpi_values as
     with measured as (
         select * from measured
@@ -1338,6 +1381,12 @@ create table marts.kpi_values as
             on now.kpi = ago.kpi and now.grain = ago.grain and now.cut = ago.cut
             and now.segment = ago.segment and periods.year_ago_start = ago.period_start
         where now.kpi = 'revenue_per_customer'
+        union all by name
+        select
+            kpi, grain, period_start, 'overall' as cut, 'all' as segment,
+            false as is_suppressed
+        from unknown
+        inner join periods on not is_by_month or grain in ('month', 'quarter', 'year')
     )
     select
         now.kpi,
@@ -1353,7 +1402,11 @@ create table marts.kpi_values as
         now.n::bigint as n,
         now.persons::bigint as persons,
         is_complete,
-        now.kpi <> 'first_repeat_rate' or period_end + 90 <= getvariable('as_of') + 1 as is_mature,
+        coalesce(
+            period_end + if(now.kpi = 'first_repeat_rate', 90, unknown.matures_after)
+            <= getvariable('as_of') + 1,
+            true
+        ) as is_mature,
         false as is_left_truncated,
         now.is_suppressed,
         if(is_complete, before.value, null) as previous_value,
@@ -1362,6 +1415,7 @@ create table marts.kpi_values as
         getvariable('as_of') as as_of_date
     from grown as now
     inner join periods using (grain, period_start)
+    left join unknown on now.kpi = unknown.kpi
     left join grown as before
         on now.kpi = before.kpi and now.grain = before.grain and now.cut = before.cut
         and now.segment = before.segment and periods.previous_start = before.period_start
