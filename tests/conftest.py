@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from click.testing import CliRunner, Result
 
 from orchestration.cli import main
 from orchestration.sample import LAST_DAY, write_sample
+
+# PySpark takes a process whose main module has no file, as pytest's workers, for one of its own
+# tests, and ends it.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
 AS_OF = LAST_DAY.isoformat()
 
