@@ -1,7 +1,6 @@
--- The marts orders, web_sessions, cohort_retention and, of kpi_values, the KPIs of purchases,
--- items, staying, lifetime value, sessions and app use, as somebody would write them by hand
--- who knows this company's raw data: one system per feed, yen, calendar years, the default
--- settings. $raw, $reference and $as_of are filled in. DuckDB only.
+-- The marts orders, web_sessions, cohort_retention and kpi_values, as somebody would write them
+-- by hand who knows this company's raw data: one system per feed, yen, calendar years, the
+-- default settings. $raw, $reference and $as_of are filled in. DuckDB only.
 
 create schema marts;
 
@@ -81,7 +80,7 @@ create temp table customer_versions as
 
 -- persons that the CRM knows are those created by now in their newest version
 create temp table known as
-    select customer_id
+    select customer_id, max_by(created_at, stated_at) as created_at
     from customer_versions
     group by customer_id
     having coalesce(max_by(created_at, stated_at) < getvariable('end_at'), true);
@@ -954,6 +953,46 @@ create temp table use_cells as
     from cells inner join periods using (grain, period_start);
 
 
+-- New persons and their first order or use of a feature within 30 days ---------------------
+
+create temp table activations as
+    with gains as (
+        select customer_id, ordered_date as day from valued_orders
+        union all
+        select person, day from uses where feature_uses > 0
+    ),
+    activated as (
+        select
+            known.customer_id,
+            business_date(created_at) as created_date,
+            (min(day) - created_date)::double as waited
+        from known
+        left join gains
+            on known.customer_id = gains.customer_id
+            and day between business_date(created_at) and business_date(created_at) + 30
+        group by known.customer_id, created_at
+    )
+    select
+        grain, period_start, 'overall' as cut, 'all' as value, customer_id, waited
+    from activated
+    inner join periods on date_trunc(grain, created_date) = period_start;
+
+create temp table activation_cells as
+    with cut as (
+        select grain, period_start, cut, value, waited from activations
+        union all by name
+        unpivot (from attributed('activations'))
+        on membership_tier, prefecture, acquisition_channel, customer_segment, gender,
+            age_band, tenure_band, industry, company_size
+        into name cut value value
+    )
+    select
+        grain, period_start, cut, value,
+        count(*) as created, count(waited) as activated, median(waited) as median_days
+    from cut
+    group by all;
+
+
 -- Lifetime values at the as-of date --------------------------------------------------------
 
 create temp table lifetimes as
@@ -1191,6 +1230,16 @@ create temp table measured_persons as
     select
         grain, period_start, cut, value,
         unnest([
+            {kpi: 'activation_rate', kind: 'percent', num: activated::double,
+                den: created::double, extra: null::double, n: created, persons: created},
+            {kpi: 'days_to_first_value', kind: 'median', num: null, den: null,
+                extra: median_days, n: activated, persons: activated}
+        ], recursive := true)
+    from activation_cells
+    union all
+    select
+        grain, period_start, cut, value,
+        unnest([
             {kpi: 'ltv_historic', kind: 'mean', num: historic::double, den: persons::double,
                 extra: historic_squared::double, n: persons, persons: persons},
             {kpi: 'ltv_simple', kind: 'mean', num: simple::double, den: simple_persons,
@@ -1282,8 +1331,12 @@ create table marts.kpi_values as
             periods.period_start,
             'overall' as cut,
             'all' as segment,
-            if(measured.kpi is null, 0, num) as num,
-            if(measured.kpi is null, (kpis.kind = 'sum')::int, den) as den,
+            if(measured.kpi is null and kpis.kind <> 'median', 0, num) as num,
+            case
+                when measured.kpi is not null then den
+                when kpis.kind = 'sum' then 1
+                when kpis.kind <> 'median' then 0
+            end as den,
             extra,
             coalesce(n, 0) as n,
             if(is_about_persons, coalesce(persons, 0), null) as persons
@@ -1325,6 +1378,7 @@ create table marts.kpi_values as
             if(is_suppressed, null, persons) as persons,
             case
                 when kind = 'sum' then if(is_suppressed, null, num)
+                when kind = 'median' then if(is_suppressed, null, extra)
                 when kind in ('percent', 'money') then 100 * if(is_suppressed, null, num / nullif(den, 0))
                 else if(is_suppressed, null, num / nullif(den, 0))
             end as value
@@ -1403,8 +1457,11 @@ create table marts.kpi_values as
         now.persons::bigint as persons,
         is_complete,
         coalesce(
-            period_end + if(now.kpi = 'first_repeat_rate', 90, unknown.matures_after)
-            <= getvariable('as_of') + 1,
+            period_end + case
+                when now.kpi = 'first_repeat_rate' then 90
+                when now.kpi in ('activation_rate', 'days_to_first_value') then 30
+                else unknown.matures_after
+            end <= getvariable('as_of') + 1,
             true
         ) as is_mature,
         false as is_left_truncated,

@@ -28,6 +28,7 @@ MARTS = ("orders", "web_sessions", "cohort_retention", "kpi_values")
 FACTS = (
     "int_purchases_measured",
     "int_item_purchases_measured",
+    "int_activations_measured",
     "int_states_measured",
     "int_lifetime_values_measured",
     "int_acquisitions_measured",

@@ -1,3 +1,4 @@
+{#- The first period of a grain may begin before the first event: its days count whole. -#}
 with
 
 periods as (
@@ -8,21 +9,24 @@ periods as (
 
 days as (
 
-    select distinct period_start as day from periods where grain = 'day'
+    {{ each_day(
+        '(select min(period_start) from periods)',
+        '(select max(period_start) from periods)'
+    ) }}
 
 ),
 
 assigned as (
 
-    {% for grain in grains() -%}
-    {{ 'union all' if not loop.first }}
     select
-        '{{ grain }}' as grain,
-        day,
-        {{ period_start(grain, 'day') }} as period_start,
-        {{ period_end(grain, period_start(grain, 'day')) }} as period_end
-    from days
-    {% endfor %}
+        periods.grain,
+        days.day,
+        periods.period_start,
+        periods.period_end
+
+    from periods
+    inner join days
+        on days.day >= periods.period_start and days.day < periods.counted_to
 
 )
 
