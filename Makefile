@@ -14,7 +14,7 @@ night: $(BIN)/.synced
 	kizuna night --company seeds/sample --as-of $(AS_OF)
 
 test: $(BIN)/.synced-dev
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 dev: $(BIN)/.synced
 	kizuna dev

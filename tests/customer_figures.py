@@ -179,8 +179,8 @@ class Customers:
 
     @staticmethod
     def _upgrades(items: list[Item]) -> list[Item]:
-        """Lines of a higher grade of a family than any in the person's orders before."""
-        found, highest = [], {}
+        """Per order and family a line of a higher grade than any in the person's orders before."""
+        found, highest = {}, {}
         pending: list[Item] = []
         for item in items:
             if pending and pending[0].order is not item.order:
@@ -191,9 +191,9 @@ class Customers:
             if item.family is None or item.grade is None:
                 continue
             if item.family in highest and item.grade > highest[item.family]:
-                found.append(item)
+                found[item.order.key, item.family] = item
             pending.append(item)
-        return found
+        return [*found.values()]
 
     def behaviour_parts(self, person: str) -> dict[str, float]:
         return {

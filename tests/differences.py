@@ -33,7 +33,7 @@ def raw_data(given: Given, folder: Path) -> RawData:
 
 
 def build(given: Given, folder: Path, select: str) -> duckdb.DuckDBPyConnection:
-    warehouse = raw_data(given, folder).build(given.as_of, select, given.id_systems)
+    warehouse = raw_data(given, folder).build(given.as_of, select, given.id_systems, tests=False)
     return duckdb.connect(str(warehouse), read_only=True)
 
 
