@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,9 @@ class DbtError(Exception):
 
 
 def parsed_folder(target: str = "duckdb") -> Path:
-    """What dbt writes of the project when it parses it; again when a file of it changed."""
-    folder = cache_folder() / "manifests" / f"{fingerprint()}-{target}"
+    """What dbt writes of the project as it parses it; again when a file of it or dbt changed."""
+    name = f"{fingerprint()}-{target}-{metadata.version('dbt-core')}"
+    folder = cache_folder() / "manifests" / name
     if not (folder / "manifest.json").is_file():
         _parse_into(folder, target)
     return folder
