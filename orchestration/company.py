@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestration.contract import load_contract
-from orchestration.settings import REFERENCE
+from orchestration.settings import REFERENCE, VENDORS
 
 CONFIG = "company.yml"
 
@@ -37,6 +37,14 @@ def _share(value: Any) -> Any:
     return value
 
 
+def _as_text(value: Any) -> Any:
+    """YAML reads 1 as a number and yes as a boolean; in a mapping they are texts of the file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 
@@ -117,7 +125,14 @@ class System(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mapping: str | None = Field(
-        None, description="File in mappings/ that turns its exports into feeds."
+        None,
+        description=(
+            "Mapping that turns its exports into feeds: a file in mappings/, or one that comes"
+            " with Kizuna."
+        ),
+    )
+    parameters: dict[str, Text] = Field(
+        {}, description="What that mapping asks for: the shop's currency, say."
     )
     time_zone: TimeZone | None = Field(
         None, description="Zone of timestamps without an offset; else the business time zone."
@@ -202,10 +217,14 @@ class Company:
         return self.system(system).time_zone or self.settings.business_timezone
 
     def mapping(self, system: str) -> Path | None:
-        """The system's mapping file: the one named, else mappings/<system>.yml if there."""
+        """The system's mapping file: the one named, the company's own before the one that comes
+        with Kizuna, else mappings/<system>.yml if there.
+        """
         named = self.system(system).mapping
         path = self.mappings / (named or f"{system}.yml")
-        return path if named or path.is_file() else None
+        if named and not path.is_file():
+            return VENDORS / named
+        return path if path.is_file() else None
 
     def delivers_in_full(self, system: str, feed: str) -> bool:
         return self.system(system).delivery.get(feed) == "full"
@@ -318,8 +337,11 @@ def _wrong(company: Company, system: System) -> Iterator[tuple[tuple, str]]:
     feeds = {feed.name: feed for feed in load_contract()}
     ids = sorted({c.name for feed in feeds.values() for c in feed.columns if c.is_id})
     delivering = {path.name for path in company.landing.glob("*") if path.is_dir()}
-    if system.mapping and not (company.mappings / system.mapping).is_file():
-        yield ("mapping",), f"no file `{system.mapping}` in {company.mappings}"
+    shipped = [path.name for path in VENDORS.glob("*.yml")]
+    own = system.mapping is None or (company.mappings / system.mapping).is_file()
+    if not own and system.mapping not in shipped:
+        what = unknown("mapping", system.mapping, shipped)
+        yield ("mapping",), f"no file `{system.mapping}` in {company.mappings}; {what}"
     for feed in system.delivery:
         if feed not in feeds:
             yield ("delivery", feed), unknown("feed", feed, list(feeds))

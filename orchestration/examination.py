@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from orchestration import publishing
 from orchestration.company import CONFIG, Company, ConfigError
 from orchestration.contract import load_contract
-from orchestration.ingest.mapping import load_mapping
+from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import KEY_FILE
 from orchestration.lock import holder
 from orchestration.settings import token_key
@@ -24,8 +24,7 @@ def refuse_unfit(company: Company) -> None:
     """Raise ConfigError for what would stop a night later: a wrong mapping, a lost key."""
     systems = {path.name for path in company.landing.glob("*") if path.is_dir()}
     for system in sorted(systems | company.systems.keys()):
-        if path := company.mapping(system):
-            load_mapping(path)
+        mapping_of(company, system)
     has_loads = next(company.raw.glob("*/*/load_id=0*"), None) is not None
     if has_loads and not token_key() and not (company.keys / KEY_FILE).is_file():
         raise ConfigError(

@@ -159,7 +159,7 @@ class Landing:
         """The delivery as text, and how that becomes the feed."""
         unknown: dict[str, str] = {}
         if delivery.mapping:
-            mapped = self._map(delivery)
+            mapped = self._map(delivery, load)
             made = mapped.feeds[feed.name]
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
@@ -206,7 +206,7 @@ class Landing:
             report.warnings.append(f"{delivery.name}: unknown columns {', '.join(unknown)}")
         return cast, table
 
-    def _map(self, delivery: Delivery) -> MappedDelivery:
+    def _map(self, delivery: Delivery, load: Load) -> MappedDelivery:
         """A delivery's rows by feed; read once, however many feeds it yields."""
         if delivery.name not in self._mapped:
             assert delivery.mapping
@@ -217,6 +217,7 @@ class Landing:
                     delivery.entries,
                     delivery.feeds,
                     self.company.settings.business_timezone,
+                    self._day_of(load),
                     folder,
                 )
             except RejectedError as error:
@@ -253,6 +254,11 @@ class Landing:
             raise RejectedError(f"not readable: {first_line(error)}") from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _day_of(self, load: Load) -> date:
+        """The business date with whose end a load arrived."""
+        before = load.delivered_at - timedelta(microseconds=1)
+        return before.replace(tzinfo=UTC).astimezone(self.company.zone).date()
 
     def _latest_event(self, delivery: Delivery, load: Load) -> datetime:
         modified = datetime.fromtimestamp(delivery.mtime, UTC).replace(tzinfo=None)

@@ -16,8 +16,9 @@ import duckdb
 
 from orchestration import publishing
 from orchestration.company import Company
-from orchestration.contract import Feed
+from orchestration.contract import Feed, feeds_by_name
 from orchestration.dbt import Dbt
+from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
@@ -121,6 +122,24 @@ class Night:
             if quiet > usual:
                 late.append(f"{system}/{feed}: nothing since {days[-1]}, {usual} days are usual")
         return late
+
+    def untold(self) -> None:
+        """Remember of each feed what the export that it is made of cannot tell."""
+        delivered = {(load.system, load.feed) for load in self.ledger.loads() if load.rows_loaded}
+        for system in sorted({system for system, _ in delivered}):
+            mapping = mapping_of(self.company, system)
+            for untold in mapping.cannot_tell if mapping else ():
+                if (system, untold.feed) in delivered:
+                    source = feeds_by_name()[untold.feed].source
+                    self.check(
+                        f"raw/{source}/{untold.feed}",
+                        f"{untold.column} is told by {system}",
+                        "source",
+                        False,
+                        observed=f"{untold.en} {untold.ja}",
+                        expected=f"a value of {untold.column}",
+                        severity="info",
+                    )
 
     def _days_of_delivery(self) -> Mapping[tuple[str, str, str], list[date]]:
         days: dict[tuple[str, str, str], set[date]] = {}

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DBT_PROJECT = ROOT / "dbt_project"
 REFERENCE = ROOT / "seeds" / "reference"
 SAMPLE = ROOT / "seeds" / "sample"
+VENDORS = ROOT / "orchestration" / "vendors"
 
 
 def company_folder() -> Path:

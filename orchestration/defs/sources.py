@@ -122,6 +122,7 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
     once the others are loaded.
     """
     night.landing.close()
+    night.untold()
     for late in night.overdue():
         progress.warn(late)
     for table in LEDGER:

@@ -60,8 +60,7 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
         found.setdefault(name.split("/")[0], []).append((name, path))
     deliveries: list[Delivery] = []
     for system in sorted({*found, *company.systems}):
-        path = company.mapping(system)
-        mapping = mappings.load_mapping(path) if path else None
+        mapping = mappings.mapping_of(company, system)
         deliveries += _of_system(system, mapping, found.get(system, []), hashes)
     return Arrivals(tuple(deliveries), hashes)
 

@@ -1,7 +1,7 @@
 """DuckDB connections for ingestion, and the small things of SQL text."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -40,7 +40,7 @@ def text(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def texts(values: Sequence[object]) -> str:
+def texts(values: Iterable[object]) -> str:
     return ", ".join(text(value) for value in values)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -72,17 +73,23 @@ def map_delivery(
     entries: Map[str, Sequence[DeliveredFile]],
     feeds: Sequence[Feed],
     business_zone: str,
+    delivered_on: date,
     folder: Path,
     memory_limit: str | None = None,
 ) -> MappedDelivery:
-    """Run a mapping over the files of one delivery, given per entry of its `files`.
+    """Run a mapping over the files of one delivery, given per entry of its `files`; they arrived
+    on the business date `delivered_on`.
 
     Raises RejectedError where a file cannot be read, lacks a column, or an expression fails.
     """
     delivery = MappedDelivery()
     connection = duck.connect(folder, memory_limit)
     try:
-        for macro in (*spellings.MACROS, *MACROS):
+        told = {name: parameter.default for name, parameter in mapping.parameters.items()}
+        names, values = duck.texts(told), duck.texts(told.values())
+        parameter = f"parameter(n) as map([{names}]::varchar[], [{values}]::varchar[])[n]"
+        connection.execute(f"create macro delivered_on() as date {duck.text(delivered_on)}")
+        for macro in (*spellings.MACROS, *MACROS, parameter):
             connection.execute(f"create macro {macro}")
         serial = False
         for entry, files in entries.items():
@@ -137,7 +144,7 @@ def _materialise(
         ]
         delivery.header += [name for name in table.columns if name not in delivery.header]
         serial |= table.has_serial_dates
-        parts.append(_renamed(part, table.columns, how.rename))
+        parts.append(_renamed(part, table.columns, how))
     union = " union all by name ".join(parts)
     connection.execute(f"create table {duck.name(entry)} as {union}")
     return serial
@@ -159,14 +166,15 @@ def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, nam
     table.check_count(lines)
 
 
-def _renamed(part: str, columns: Sequence[str], rename: Map[str, str]) -> str:
-    missing = [name for name in rename if name not in columns]
+def _renamed(part: str, columns: Sequence[str], how: Files) -> str:
+    missing = [name for name in how.rename if name not in columns]
     if missing:
         raise RejectedError(no_column(missing[0], columns))
-    cells = ", ".join(
-        f"c{i} as {duck.name(rename.get(name, name))}" for i, name in enumerate(columns)
-    )
-    return f"select {cells}, _file, _row from {duck.name(part)} where _why is null"
+    called = how.called(columns)
+    cells = [f"c{i} as {duck.name(name)}" for i, name in enumerate(called)]
+    absent = [name for name in how.optional if name not in called]
+    cells += [f"null::varchar as {duck.name(name)}" for name in absent]
+    return f"select {', '.join(cells)}, _file, _row from {duck.name(part)} where _why is null"
 
 
 def _shape(connection: duckdb.DuckDBPyConnection, entry: str, how: Files) -> None:

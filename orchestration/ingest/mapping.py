@@ -1,8 +1,9 @@
 """Mappings: how a system's own exports become feeds, one YAML file per system, read and checked."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Mapping as Map
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -11,27 +12,23 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from orchestration.company import ConfigError, TimeZone, unknown
+from orchestration.company import Company, ConfigError, Text, TimeZone, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.expressions import ExpressionError, check_expression, tables_of
 from orchestration.ingest.reading import Layout
 
 KINDS = ("column", "sql", "constant", "hash")
+PARAMETER = re.compile(r"\bparameter\('([^']*)'\)")
 
 
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _as_text(value: Any) -> Any:
-    """YAML reads 1 as a number and yes as a boolean; in a mapping they are texts of the file."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float | date) else value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
 Texts = Annotated[list[Text], BeforeValidator(_listed)]
+
+
+Encoding = Literal["utf-8", "utf-16", "cp932"]
 
 
 class Part(BaseModel):
@@ -54,8 +51,12 @@ class Files(Part):
     format: Literal["csv", "tsv", "jsonl", "parquet", "xlsx"] | None = Field(
         None, description="Where the name does not say it."
     )
-    encoding: Literal["utf-8", "utf-16", "cp932"] | None = Field(
-        None, description="UTF-8 unless said; CP932 is never guessed."
+    encoding: Annotated[list[Encoding], BeforeValidator(_listed)] = Field(
+        [],
+        description=(
+            "UTF-8 unless said; CP932 is never guessed. Of several the first in which all of the"
+            " file is valid."
+        ),
     )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="Comma, for .tsv a tab."
@@ -66,6 +67,13 @@ class Files(Part):
     columns: Texts = Field([], description="Names of the columns, in place of the header's.")
     sheet: str | None = Field(None, description="Sheet of a workbook; else the first.")
     rename: dict[str, str] = Field({}, description="File's name of a column: name to use below.")
+    aliases: dict[str, Texts] = Field(
+        {}, description="Name of a column: other names of it, in other languages or releases."
+    )
+    optional: Texts = Field([], description="Columns that may be absent: then they are empty.")
+    recognised_by: Texts = Field(
+        [], description="Columns by which a file is known as one of these, whatever its name."
+    )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
 
@@ -78,7 +86,7 @@ class Files(Part):
     @property
     def layout(self) -> Layout:
         return Layout(
-            self.encoding,
+            tuple(self.encoding),
             self.delimiter,
             self.quote,
             self.header_row,
@@ -86,6 +94,14 @@ class Files(Part):
             tuple(self.columns),
             self.sheet,
         )
+
+    def called(self, columns: Sequence[str]) -> list[str]:
+        """The names by which the columns of a file go from here on."""
+        known = {other: name for name, others in self.aliases.items() for other in others}
+        return [
+            self.rename.get(name) or (name if known.get(name) in columns else known.get(name, name))
+            for name in columns
+        ]
 
     def matches(self, path: str) -> bool:
         """Whether a path below landing/<system>/ is one of these files."""
@@ -160,10 +176,31 @@ class FeedMap(Part):
     columns: dict[str, Sourced]
 
 
+class Parameter(Part):
+    """What a mapping asks of company.yml; `parameter('name')` in its expressions."""
+
+    description: str = Field(description="What it is, for who must say it.")
+    default: Text | None = Field(None, description="Where company.yml is silent; none: it must.")
+
+
+class Untold(Part):
+    """A column of a feed that the export cannot tell, and why."""
+
+    feed: str
+    column: str
+    en: str = Field(description="Why, in English.")
+    ja: str = Field(description="Why, in Japanese.")
+
+
 class Mapping(Part):
     """A whole mapping file."""
 
+    title: str = Field("", description="Name of the product whose exports these are.")
     description: str = ""
+    parameters: dict[str, Parameter] = Field({}, description="What company.yml may or must say.")
+    cannot_tell: list[Untold] = Field(
+        [], description="What the exports lack, for which the feed's columns stay empty."
+    )
     time_zone: TimeZone | None = Field(None, description="Zone of times without an offset.")
     dates: Texts = Field([], description="Formats (strptime) of dates and times, tried in turn.")
     together: bool = Field(
@@ -193,11 +230,40 @@ class Mapping(Part):
 
     @property
     def fingerprint(self) -> str:
-        return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        told = self.model_dump(mode="json", exclude={"title", "description", "cannot_tell"})
+        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def load_mapping(path: Path) -> Mapping:
-    """Read a mapping, or raise ConfigError naming file, line, key and what to do."""
+def mapping_of(company: Company, system: str) -> Mapping | None:
+    """The system's mapping, with what company.yml says for it; raises ConfigError as above."""
+    path = company.mapping(system)
+    return load_mapping(path, company.system(system).parameters) if path else None
+
+
+def load_mapping(path: Path, given: Map[str, str] | None = None) -> Mapping:
+    """Read a mapping, its parameters as `given`, else by their defaults.
+
+    Raises ConfigError naming file, line, key and what to do.
+    """
+    mapping = read_mapping(path)
+    known, given = mapping.parameters, given or {}
+    if strange := [name for name in given if name not in known]:
+        raise ConfigError(f"{path}: company.yml: {unknown('parameter', strange[0], list(known))}")
+    for name, parameter in known.items():
+        if parameter.default is None and name not in given:
+            raise ConfigError(
+                f"{path}: say in company.yml, for its system, `parameters: {{{name}: …}}`:"
+                f" {parameter.description}"
+            )
+    told = {
+        name: parameter.model_copy(update={"default": given.get(name, parameter.default)})
+        for name, parameter in known.items()
+    }
+    return mapping.model_copy(update={"parameters": told})
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read a mapping whose parameters nobody has said yet; raises ConfigError as above."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -214,7 +280,7 @@ def load_mapping(path: Path) -> Mapping:
     except ValidationError as error:
         problems = [(_plain(p["loc"], lines), _message(p)) for p in error.errors()]
     else:
-        problems = list(_misfits(mapping))
+        problems = list(_misfits(mapping, text))
     if problems:
         told = dict(reversed(problems))
         raise ConfigError(
@@ -271,7 +337,9 @@ def _message(problem: Any) -> str:
 def _known_keys(where: Where) -> list[str]:
     """The keys of the part in which an unknown one was found."""
     part: type[Part] = Mapping
-    if where[0] == "files" and len(where) > 2:
+    if where[0] in ("parameters", "cannot_tell") and len(where) > 2:
+        part = Parameter if where[0] == "parameters" else Untold
+    elif where[0] == "files" and len(where) > 2:
         part = FillDown if "fill_down" in where[2:-1] else Files
     elif where[0] == "feeds" and len(where) > 3:
         inner = where[3:-1]
@@ -283,8 +351,11 @@ def _known_keys(where: Where) -> list[str]:
     return [field.alias or name for name, field in part.model_fields.items() if name != "source"]
 
 
-def _misfits(mapping: Mapping) -> Iterator[tuple[Where, str]]:
+def _misfits(mapping: Mapping, text: str) -> Iterator[tuple[Where, str]]:
     """What the schema cannot see: names that lead nowhere, and SQL that is none or too much."""
+    for name in PARAMETER.findall(text):
+        if name not in mapping.parameters:
+            yield ("parameters",), unknown("parameter", name, list(mapping.parameters))
     known = list(mapping.files)
     for name, files in mapping.files.items():
         if not name.isidentifier():
@@ -304,6 +375,7 @@ def _misfits(mapping: Mapping) -> Iterator[tuple[Where, str]]:
             return
         known.append(name)
     yield from _misfit_feeds(mapping, known)
+    yield from _misfit_untold(mapping)
 
 
 def _misfit_feeds(mapping: Mapping, known: Sequence[str]) -> Iterator[tuple[Where, str]]:
@@ -322,6 +394,18 @@ def _misfit_feeds(mapping: Mapping, known: Sequence[str]) -> Iterator[tuple[Wher
         if len(inputs) > 1 and not mapping.together:
             files = ", ".join(sorted(inputs))
             yield ("feeds", name), f"reads {files}: files that are joined need `together: true`"
+
+
+def _misfit_untold(mapping: Mapping) -> Iterator[tuple[Where, str]]:
+    contract = feeds_by_name()
+    for index, untold in enumerate(mapping.cannot_tell):
+        where = ("cannot_tell", index)
+        if untold.feed not in mapping.feeds:
+            yield (*where, "feed"), unknown("feed", untold.feed, list(mapping.feeds))
+            continue
+        names = [column.name for column in contract[untold.feed].columns]
+        if untold.column not in names:
+            yield (*where, "column"), unknown(f"column of {untold.feed}", untold.column, names)
 
 
 def _misfit_columns(here: Where, part: FeedMap, feed: Feed) -> Iterator[tuple[Where, str]]:

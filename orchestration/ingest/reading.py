@@ -31,7 +31,7 @@ JSON_LINES = Dialect("\x1f", "")  # a sign that stands in no valid line of JSON
 class Layout:
     """How a file lays out its rows, where that is not the usual way."""
 
-    encoding: str | None = None
+    encodings: tuple[str, ...] = ()
     delimiter: str | None = None
     quote: str = '"'
     header_row: int = 1  # 0: the file has none, and `columns` names what it holds
@@ -79,7 +79,7 @@ def read_table(
     Raises RejectedError where the file cannot be read at all.
     """
     layout = layout or Layout()
-    plain = unpack(path, form, layout.encoding, folder)
+    plain = unpack(path, form, layout.encodings, folder)
     if plain == path:
         plain = folder / "delivered"
         plain.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import codecs
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -82,8 +82,9 @@ def digest(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def unpack(path: Path, form: Form, encoding: str | None, folder: Path) -> Path:
-    """The file's plain content, in UTF-8 where it is text: itself, or a copy in `folder`.
+def unpack(path: Path, form: Form, encodings: Sequence[str], folder: Path) -> Path:
+    """The file's plain content, in UTF-8 where it is text: itself, or a copy in `folder`. Of
+    several encodings the first holds in which all of the file is valid.
 
     Raises RejectedError naming the byte (and line) where the file is broken.
     """
@@ -98,10 +99,16 @@ def unpack(path: Path, form: Form, encoding: str | None, folder: Path) -> Path:
             raise RejectedError("the file is empty once unpacked (0 bytes)")
     if form.format not in TEXT_FORMATS:
         return path
-    codec = _codec(path, encoding)
+    decoded = folder / "decoded"
+    for encoding in encodings[:-1]:
+        try:
+            _write(decoded, _decoded(path, _codec(path, encoding) or encoding))
+        except RejectedError:
+            continue
+        return decoded
+    codec = _codec(path, encodings[-1] if encodings else None)
     if codec is None:
         return path
-    decoded = folder / "decoded"
     _write(decoded, _decoded(path, codec))
     return decoded
 
