@@ -77,6 +77,7 @@ def _config(name: str) -> str:
         )
     examples = {
         "mapping": "shop.yml",
+        "parameters": "{currency: JPY}",
         "time_zone": "Asia/Tokyo",
         "delivery": "{products: full}",
         "ids_of": "{customer_id: crm}",
