@@ -131,8 +131,8 @@ class System(BaseModel):
             " with Kizuna."
         ),
     )
-    parameters: dict[str, Text] = Field(
-        {}, description="What that mapping asks for: the shop's currency, say."
+    parameters: dict[str, Text | dict[Text, Any]] = Field(
+        {}, description="What that mapping asks for: the shop's currency, a survey's questions."
     )
     time_zone: TimeZone | None = Field(
         None, description="Zone of timestamps without an offset; else the business time zone."

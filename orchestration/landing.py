@@ -164,6 +164,12 @@ class Landing:
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
                 table = replace(table, bad=tuple(mapped.bad))
+                if mapped.unnamed:
+                    report.unknown_columns += mapped.unnamed
+                    report.warnings.append(
+                        f"{delivery.name}: columns that company.yml does not name:"
+                        f" {', '.join(mapped.unnamed)}"
+                    )
             report.ignored += made.ignored
             if made.ignored:
                 most = [f"{what} × {count:,}" for what, count in made.ignored.most_common(SHOWN)]

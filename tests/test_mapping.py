@@ -12,6 +12,7 @@ from orchestration.contract import feeds_by_name
 from orchestration.ingest import mapped
 from orchestration.ingest.expressions import ExpressionError, tables_of
 from orchestration.ingest.mapping import load_mapping
+from orchestration.ingest.reading import with_parts
 from orchestration.landing import Landing
 
 
@@ -376,6 +377,151 @@ def test_joining_files_without_saying_together_is_told(company):
     path = company.map(TOGETHER.replace("together: true", "together: false"))
     with pytest.raises(ConfigError, match="files that are joined need `together: true`"):
         load_mapping(path)
+
+
+# ---- what only the company knows
+
+SURVEY = """
+    parameters:
+      questions: {description: question to code, default: {}}
+      columns: {description: column to meaning, default: {}}
+    files:
+      answers:
+        match: "*.csv"
+        recognised_by: [When]
+        rename: columns
+        optional: [customer_id]
+    feeds:
+      responses:
+        from: answers
+        columns:
+          response_id: {hash: [_row]}
+          survey_id: {constant: S1}
+          customer_id: customer_id
+          responded_at: When
+      answers:
+        from: answers
+        unpivot: {columns: questions}
+        columns:
+          response_id: {hash: [_row]}
+          question_code: question
+          numeric_value: answer
+"""
+SAID = """
+max_quarantined_share: '99 %'
+systems:
+  shop:
+    parameters:
+      columns: {No.: customer_id}
+      questions:
+        Recommend?: nps
+        Would you recommend us?: nps
+        Happy?: {code: csat, values: {Very: 5, So so: 3}, ignore: [No comment]}
+"""
+
+
+def test_company_yml_says_which_columns_are_questions_and_the_night_which_are_not(company):
+    company.map(SURVEY)
+    (company.folder / "company.yml").write_text(SAID)
+    company.deliver("1.csv", "When,No.,Recommend?,Happy?,Why?\n2026-05-01,c1,9,Very,x\n")
+    company.deliver(
+        "2.csv", "When,No.,Would you recommend us?,Happy?\n2026-05-02,c2,7,No comment\n"
+    )
+    reports = company.night()
+    assert company.rows("responses", "customer_id, source_file") == [
+        ("c1", "shop/1.csv"),
+        ("c2", "shop/2.csv"),
+    ]
+    assert company.rows("answers", "question_code, numeric_value::int, source_row") == [
+        ("csat", 5, 2),
+        ("nps", 7, 2),
+        ("nps", 9, 2),
+    ]
+    assert reports["responses"].unknown_columns == ["Why?"]
+    assert not reports["answers"].rejected
+
+
+def test_a_file_without_any_column_of_a_question_is_rejected_by_its_name(company):
+    company.map(SURVEY)
+    (company.folder / "company.yml").write_text(SAID)
+    company.deliver("1.csv", "When,No.,Recommend?,Happyness\n2026-05-01,c1,9,Very\n")
+    (why,) = company.night()["answers"].rejected.values()
+    assert "no column `Happy?`; the nearest is `Happyness`" in why
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{No.: customer_id}", "{No.: custmer_id}", "unknown column `custmer_id`; did you mean"),
+        ("{No.: customer_id}", "No.", "parameter `columns` is `column: …` lines"),
+        ("{code: csat, ", "{cod: csat, ", "questions.Happy?.code"),
+    ],
+)
+def test_a_mistake_in_what_the_company_says_is_told(company, old, new, told):
+    path = company.map(SURVEY)
+    (company.folder / "company.yml").write_text(SAID.replace(old, new))
+    given = load_company(company.folder).system("shop").parameters
+    with pytest.raises(ConfigError) as error:
+        load_mapping(path, given)
+    assert told in str(error.value)
+
+
+# ---- headers
+
+FOUND = """
+    files:
+      ads:
+        match: "ads*"
+        header_row: found
+        delimiter: [",", "\\t"]
+        recognised_by: [Day, Cost]
+        aliases: {Day: [日], Cost: [費用]}
+      others: {match: "others*", recognised_by: [Query], unusable: has no dates}
+      more: {match: "more*"}
+    feeds:
+      ads_daily:
+        - from: ads
+          columns: &columns
+            platform: {constant: x}
+            campaign_id: {constant: c}
+            ad_id: {constant: a}
+            date: Day
+            cost: Cost
+        - from: more
+          columns: *columns
+"""
+
+
+def test_a_header_is_found_below_titles_of_any_height_and_in_either_dialect(company):
+    company.map(FOUND)
+    company.deliver(
+        "ads1.csv", 'Report,\n"July 1, 2026, on"\n\nDay,Cost\n2026-07-01,"1,200"\nx,1\n'
+    )
+    company.deliver("ads2.csv", "レポート\n日\t費用\n2026-07-02\t5\n", "utf-16")
+    company.deliver("ads3.csv", "Report\nDate,Cost\n2026-07-02,5\n")
+    company.deliver("more.csv", "Day,Cost\n2026-07-03,6\n")
+    company.deliver("others.csv", "Query\nshoes\n")
+    report = company.night()["ads_daily"]
+    assert company.rows("ads_daily", "date::varchar, cost::int, source_file, source_row") == [
+        ("2026-07-01", 1200, "shop/ads1.csv", 5),
+        ("2026-07-02", 5, "shop/ads2.csv", 3),
+        ("2026-07-03", 6, "shop/more.csv", 2),
+    ]
+    assert company.rows("quarantined_rows", "file, line") == [
+        ("shop/ads1.csv", 6),
+        ("shop/ads3.csv", None),
+        ("shop/others.csv", None),
+    ]
+    assert "a header with the columns `Day`, `Cost`" in report.rejected["shop/ads3.csv"]
+    assert company.landing.rejected == {"shop/others.csv": "has no dates"}
+
+
+def test_parts_of_a_question_go_by_its_name(company):
+    header = ["Id", "How was", "", "Why?", "Tick", "", "Last"]
+    parts = ["", "Food", "Room", "Open-Ended Response", "Response", "Other", "Response"]
+    assert with_parts(header, parts) == [
+        "Id", "How was / Food", "How was / Room", "Why?", "Tick / Response", "Tick / Other", "Last",
+    ]  # fmt: skip
 
 
 # ---- the cage

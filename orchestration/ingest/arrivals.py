@@ -159,13 +159,9 @@ def _mapped(
             entries[entry] = (*entries.get(entry, ()), file)
         members = tuple(file for held in entries.values() for file in held)
         feeds = tuple(contract[feed] for feed in mapping.feeds_of(frozenset(entries)))
-        lacking = {
-            entry
-            for feed in feeds
-            for entry in mapping.inputs[f"feed {feed.name}"]
-            if entry not in entries
-        }
-        why = None
+        lacking = {entry for feed in feeds for entry in mapping.lacking(feed.name, entries)}
+        unusable = [mapping.files[entry].unusable for entry in entries]
+        why = next((reason for reason in unusable if reason), None)
         if lacking:
             patterns = ", ".join(p for e in sorted(lacking) for p in mapping.files[e].match)
             why = f"incomplete: no file in the folder matches {patterns}"

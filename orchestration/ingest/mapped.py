@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from orchestration.contract import Feed
 from orchestration.ingest import duck, spellings
-from orchestration.ingest.mapping import Files, Mapping
+from orchestration.ingest.mapping import FeedMap, Files, Mapping
 from orchestration.ingest.reading import (
     MiscountError,
     Table,
@@ -66,6 +66,7 @@ class MappedDelivery:
     feeds: dict[str, MappedFeed] = field(default_factory=dict)
     bad: list[BadLine] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)  # columns that company.yml should name
 
 
 def map_delivery(
@@ -85,7 +86,8 @@ def map_delivery(
     delivery = MappedDelivery()
     connection = duck.connect(folder, memory_limit)
     try:
-        told = {name: parameter.default for name, parameter in mapping.parameters.items()}
+        defaults = {name: p.default for name, p in mapping.parameters.items()}
+        told = {name: value for name, value in defaults.items() if isinstance(value, str)}
         names, values = duck.texts(told), duck.texts(told.values())
         parameter = f"parameter(n) as map([{names}]::varchar[], [{values}]::varchar[])[n]"
         connection.execute(f"create macro delivered_on() as date {duck.text(delivered_on)}")
@@ -93,7 +95,7 @@ def map_delivery(
             connection.execute(f"create macro {macro}")
         serial = False
         for entry, files in entries.items():
-            serial |= _materialise(connection, entry, mapping.files[entry], files, folder, delivery)
+            serial |= _materialise(connection, mapping, entry, files, folder, delivery)
         for lock in LOCKS:
             connection.execute(lock)
         for entry in entries:
@@ -102,9 +104,10 @@ def map_delivery(
             if mapping.inputs[name] <= entries.keys():
                 run(connection, f"create table {duck.name(name)} as {sql}", f"step `{name}`")
         for feed in feeds:
-            if mapping.inputs[f"feed {feed.name}"] <= entries.keys():
+            if not mapping.lacking(feed.name, entries):
+                parts = mapping.parts_of(feed.name, entries)
                 delivery.feeds[feed.name] = _feed(
-                    connection, mapping, feed, business_zone, folder, serial
+                    connection, mapping, feed, parts, business_zone, folder, serial
                 )
     finally:
         connection.close()
@@ -116,14 +119,14 @@ def map_delivery(
 
 def _materialise(
     connection: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
     entry: str,
-    how: Files,
     files: Sequence[DeliveredFile],
     folder: Path,
     delivery: MappedDelivery,
 ) -> bool:
     """Make the table of an entry's files; whether it holds Excel's serial dates."""
-    serial = False
+    how, serial = mapping.files[entry], False
     parts = []
     for index, file in enumerate(files):
         part = f"{entry}_{index}"
@@ -143,6 +146,7 @@ def _materialise(
             ).fetchall()
         ]
         delivery.header += [name for name in table.columns if name not in delivery.header]
+        delivery.unnamed += mapping.unnamed(entry, table.columns)
         serial |= table.has_serial_dates
         parts.append(_renamed(part, table.columns, how))
     union = " union all by name ".join(parts)
@@ -167,7 +171,7 @@ def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, nam
 
 
 def _renamed(part: str, columns: Sequence[str], how: Files) -> str:
-    missing = [name for name in how.rename if name not in columns]
+    missing = [name for name in how.renamed if name not in columns]
     if missing:
         raise RejectedError(no_column(missing[0], columns))
     called = how.called(columns)
@@ -211,11 +215,11 @@ def _feed(
     connection: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     feed: Feed,
+    parts: Sequence[FeedMap],
     business_zone: str,
     folder: Path,
     serial: bool,
 ) -> MappedFeed:
-    parts = mapping.feeds[feed.name]
     names = [c.name for c in feed.columns if any(c.name in part.columns for part in parts)]
     selects = [
         part_of_feed(connection, mapping, feed, part, business_zone, f"feeds.{feed.name}", index)

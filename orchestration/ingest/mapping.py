@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Map
 from functools import cached_property
 from hashlib import sha256
@@ -10,7 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from orchestration.company import Company, ConfigError, Text, TimeZone, unknown
 from orchestration.contract import Feed, feeds_by_name
@@ -58,15 +66,29 @@ class Files(Part):
             " file is valid."
         ),
     )
-    delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="Comma, for .tsv a tab."
+    delimiter: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1)]], BeforeValidator(_listed)
+    ] = Field(
+        [],
+        description="Comma, for .tsv a tab. Of several the first with which the header is found.",
     )
     quote: str = Field('"', max_length=1, description="Empty: quotes mean nothing.")
-    header_row: int = Field(1, ge=0, description="Row that holds the names; 0: none does.")
+    header_row: Annotated[int, Field(ge=0)] | Literal["found"] = Field(
+        1,
+        description=(
+            "Row that holds the names; 0: none does; found: the first that holds `recognised_by`."
+        ),
+    )
     skip_below_header: int = Field(0, ge=0, description="Rows below it that are no data.")
+    parts_below_header: bool = Field(
+        False, description="The row below it names the parts of a question of several columns."
+    )
     columns: Texts = Field([], description="Names of the columns, in place of the header's.")
     sheet: str | None = Field(None, description="Sheet of a workbook; else the first.")
-    rename: dict[str, str] = Field({}, description="File's name of a column: name to use below.")
+    rename: dict[str, str] | str = Field(
+        {},
+        description="File's name of a column: name to use below; or the parameter that says so.",
+    )
     aliases: dict[str, Texts] = Field(
         {}, description="Name of a column: other names of it, in other languages or releases."
     )
@@ -76,32 +98,56 @@ class Files(Part):
     )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
+    unusable: str | None = Field(
+        None, description="Why no feed can be made of these: such a file is rejected with it."
+    )
 
     @model_validator(mode="after")
     def _has_names(self) -> "Files":
         if self.header_row == 0 and not self.columns:
             raise ValueError("`header_row: 0` needs `columns`, the names of the columns")
+        if self.header_row == "found" and not self.recognised_by:
+            raise ValueError("`header_row: found` needs `recognised_by`, the columns to look for")
+        if len(self.delimiter) > 1 and self.header_row != "found":
+            raise ValueError("several delimiters need `header_row: found`")
         return self
 
     @property
     def layout(self) -> Layout:
+        found = self.header_row == "found"
         return Layout(
             tuple(self.encoding),
-            self.delimiter,
+            tuple(self.delimiter),
             self.quote,
-            self.header_row,
+            1 if self.header_row == "found" else self.header_row,
+            tuple(frozenset(self.spellings(name)) for name in self.recognised_by if found),
             self.skip_below_header,
+            self.parts_below_header,
             tuple(self.columns),
             self.sheet,
         )
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """`rename`, as far as it is known without company.yml."""
+        return {} if isinstance(self.rename, str) else self.rename
+
+    def spellings(self, name: str) -> list[str]:
+        """What a column may be called in a file."""
+        return [name, *self.aliases.get(name, [])]
 
     def called(self, columns: Sequence[str]) -> list[str]:
         """The names by which the columns of a file go from here on."""
         known = {other: name for name, others in self.aliases.items() for other in others}
         return [
-            self.rename.get(name) or (name if known.get(name) in columns else known.get(name, name))
+            self.renamed.get(name)
+            or (name if known.get(name) in columns else known.get(name, name))
             for name in columns
         ]
+
+    def mentions(self, name: str) -> bool:
+        """Whether a column, by its name of here, is one that the vendor's files have."""
+        return name in {*self.recognised_by, *self.optional, *self.aliases, *self.renamed.values()}
 
     def matches(self, path: str) -> bool:
         """Whether a path below landing/<system>/ is one of these files."""
@@ -155,12 +201,16 @@ class Question(Part):
 
     code: Text = Field(description="What the rows carry in place of the column's name.")
     ignore: Texts = Field([], description="Values that are no answer: left out, and counted.")
+    values: dict[Text, Text] = Field({}, description="Answer in the file: answer in the feed.")
+
+
+Questions = dict[str, Annotated[Question, BeforeValidator(_as_question)]]
 
 
 class Unpivot(Part):
     """Columns that become rows: one row per column and filled cell."""
 
-    columns: dict[str, Annotated[Question, BeforeValidator(_as_question)]]
+    columns: Questions | str = Field(description="Or the parameter that says them.")
     name: str = Field("question", description="Name by which expressions call the code.")
     value: str = Field("answer", description="Name by which expressions call the cell.")
 
@@ -180,7 +230,9 @@ class Parameter(Part):
     """What a mapping asks of company.yml; `parameter('name')` in its expressions."""
 
     description: str = Field(description="What it is, for who must say it.")
-    default: Text | None = Field(None, description="Where company.yml is silent; none: it must.")
+    default: Text | dict[Text, Any] | None = Field(
+        None, description="Where company.yml is silent; none: it must. {}: it is a map."
+    )
 
 
 class Untold(Part):
@@ -228,6 +280,27 @@ class Mapping(Part):
         """The feeds that files of these kinds yield."""
         return [name for name in self.feeds if self.inputs[f"feed {name}"] & entries]
 
+    def parts_of(self, feed: str, entries: Collection[str]) -> list[FeedMap]:
+        """The parts of a feed that files of these kinds yield."""
+        return [part for part in self.feeds[feed] if self.inputs[part.from_] <= set(entries)]
+
+    def lacking(self, feed: str, entries: Collection[str]) -> frozenset[str]:
+        """The kinds of files that a feed needs beside these."""
+        if self.together:
+            return self.inputs[f"feed {feed}"] - set(entries)
+        return frozenset()
+
+    def unnamed(self, entry: str, columns: Sequence[str]) -> list[str]:
+        """Columns of a file of which company.yml says nothing, where it is asked to name some."""
+        maps = [p.default for p in self.parameters.values() if isinstance(p.default, dict)]
+        named = {name for told in maps for name in (*told, *told.values()) if isinstance(name, str)}
+        files = self.files[entry]
+        return [
+            name
+            for name in files.called(columns)
+            if maps and not (name in named or files.mentions(name))
+        ]
+
     @property
     def fingerprint(self) -> str:
         told = self.model_dump(mode="json", exclude={"title", "description", "cannot_tell"})
@@ -240,7 +313,7 @@ def mapping_of(company: Company, system: str) -> Mapping | None:
     return load_mapping(path, company.system(system).parameters) if path else None
 
 
-def load_mapping(path: Path, given: Map[str, str] | None = None) -> Mapping:
+def load_mapping(path: Path, given: Map[str, str | dict[str, Any]] | None = None) -> Mapping:
     """Read a mapping, its parameters as `given`, else by their defaults.
 
     Raises ConfigError naming file, line, key and what to do.
@@ -255,11 +328,53 @@ def load_mapping(path: Path, given: Map[str, str] | None = None) -> Mapping:
                 f"{path}: say in company.yml, for its system, `parameters: {{{name}: …}}`:"
                 f" {parameter.description}"
             )
+        if name in given and isinstance(given[name], dict) != isinstance(parameter.default, dict):
+            form = "`column: …` lines" if isinstance(parameter.default, dict) else "one value"
+            raise ConfigError(f"{path}: company.yml: parameter `{name}` is {form}")
     told = {
         name: parameter.model_copy(update={"default": given.get(name, parameter.default)})
         for name, parameter in known.items()
     }
-    return mapping.model_copy(update={"parameters": told})
+    maps = {name: p.default for name, p in told.items() if isinstance(p.default, dict)}
+    return _filled_in(mapping.model_copy(update={"parameters": told}), maps, path)
+
+
+def _filled_in(mapping: Mapping, maps: dict[str, dict[str, Any]], path: Path) -> Mapping:
+    """A mapping in which parameters that hold maps stand as what they hold."""
+    files = {
+        name: part.model_copy(update={"rename": _renaming(maps[part.rename], part, path)})
+        if isinstance(part.rename, str)
+        else part
+        for name, part in mapping.files.items()
+    }
+    feeds = {
+        name: [_with_questions(part, maps, path) for part in parts]
+        for name, parts in mapping.feeds.items()
+    }
+    return mapping.model_copy(update={"files": files, "feeds": feeds})
+
+
+def _renaming(given: dict[str, Any], files: Files, path: Path) -> dict[str, str]:
+    for name in given.values():
+        if name not in files.optional:
+            raise ConfigError(
+                f"{path}: company.yml: {unknown('column', str(name), files.optional)}"
+            )
+    return given
+
+
+def _with_questions(part: FeedMap, maps: dict[str, dict[str, Any]], path: Path) -> FeedMap:
+    if part.unpivot is None or isinstance(part.unpivot.columns, dict):
+        return part
+    name = part.unpivot.columns
+    try:
+        columns = TypeAdapter(Questions).validate_python(maps[name])
+    except ValidationError as error:
+        (problem, *_) = error.errors()
+        where = ".".join(map(str, (name, *problem["loc"])))
+        raise ConfigError(f"{path}: company.yml: `{where}`: {problem['msg']}") from None
+    unpivot = part.unpivot.model_copy(update={"columns": columns})
+    return part.model_copy(update={"unpivot": unpivot})
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -356,10 +471,13 @@ def _misfits(mapping: Mapping, text: str) -> Iterator[tuple[Where, str]]:
     for name in PARAMETER.findall(text):
         if name not in mapping.parameters:
             yield ("parameters",), unknown("parameter", name, list(mapping.parameters))
+    maps = [name for name, p in mapping.parameters.items() if isinstance(p.default, dict)]
     known = list(mapping.files)
     for name, files in mapping.files.items():
         if not name.isidentifier():
             yield ("files", name), f"`{name}`: use letters, digits and _"
+        if isinstance(files.rename, str) and files.rename not in maps:
+            yield ("files", name, "rename"), unknown("map in parameters", files.rename, maps)
         yield from _bad_sql(("files", name, "where"), [files.where])
     for name, sql in mapping.steps.items():
         where = ("steps", name)
@@ -390,10 +508,14 @@ def _misfit_feeds(mapping: Mapping, known: Sequence[str]) -> Iterator[tuple[Wher
                 yield (*here, "from"), unknown("table", part.from_, list(known))
                 return
             yield from _misfit_columns(here, part, contract[name])
-        inputs = mapping.inputs[f"feed {name}"]
-        if len(inputs) > 1 and not mapping.together:
-            files = ", ".join(sorted(inputs))
-            yield ("feeds", name), f"reads {files}: files that are joined need `together: true`"
+            inputs = mapping.inputs[part.from_]
+            if len(inputs) > 1 and not mapping.together:
+                files = ", ".join(sorted(inputs))
+                yield here, f"reads {files}: files that are joined need `together: true`"
+            unpivoted = part.unpivot.columns if part.unpivot else {}
+            maps = [n for n, p in mapping.parameters.items() if isinstance(p.default, dict)]
+            if isinstance(unpivoted, str) and unpivoted not in maps:
+                yield (*here, "unpivot", "columns"), unknown("map in parameters", unpivoted, maps)
 
 
 def _misfit_untold(mapping: Mapping) -> Iterator[tuple[Where, str]]:

@@ -14,6 +14,7 @@ from orchestration.ingest.records import (
     Dialect,
     read_header,
     rewrite,
+    top_records,
 )
 from orchestration.ingest.unpacking import (
     Form,
@@ -24,6 +25,7 @@ from orchestration.ingest.unpacking import (
     unpack,
 )
 
+LOOKED_THROUGH = 30  # rows at the top of a file, for its header
 JSON_LINES = Dialect("\x1f", "")  # a sign that stands in no valid line of JSON
 
 
@@ -32,10 +34,12 @@ class Layout:
     """How a file lays out its rows, where that is not the usual way."""
 
     encodings: tuple[str, ...] = ()
-    delimiter: str | None = None
+    delimiters: tuple[str, ...] = ()  # of several the first with which the header is found
     quote: str = '"'
     header_row: int = 1  # 0: the file has none, and `columns` names what it holds
+    header_holds: tuple[frozenset[str], ...] = ()  # or: the first row with one of each
     skip_below_header: int = 0
+    parts_below_header: bool = False
     columns: tuple[str, ...] = ()
     sheet: str | None = None
 
@@ -109,14 +113,19 @@ def unique_names(header: Sequence[str | None]) -> tuple[str, ...]:
 
 
 def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
-    dialect = Dialect(layout.delimiter or ("\t" if form.format == "tsv" else ","), layout.quote)
+    usual = "\t" if form.format == "tsv" else ","
+    dialects = [Dialect(one, layout.quote) for one in layout.delimiters or (usual,)]
+    dialect, row = dialects[0], layout.header_row
+    if layout.header_holds:
+        dialect, row = _found(path, dialects, layout.header_holds)
     records, lines, is_plain = 0, 0, True
     header: Sequence[str] = layout.columns
-    if layout.header_row:
-        header, records, lines, is_plain = read_header(
-            path, dialect, layout.header_row, layout.skip_below_header
-        )
-    names = unique_names(layout.columns or header)
+    called = header
+    if row:
+        below = layout.skip_below_header + layout.parts_below_header
+        header, parts, records, lines, is_plain = read_header(path, dialect, row, below)
+        called = with_parts(header, parts) if layout.parts_below_header else header
+    names = unique_names(layout.columns or called)
     if layout.columns and len(layout.columns) != len(header):
         raise RejectedError(
             f"has {len(header)} columns where the mapping names {len(layout.columns)}"
@@ -131,6 +140,44 @@ def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
     if seen.has_nul or not is_plain:
         return repaired()
     return _clean(path, dialect, names, tuple(header), records, lines, seen, repaired)
+
+
+def _found(
+    path: Path, dialects: Sequence[Dialect], holds: Sequence[frozenset[str]]
+) -> tuple[Dialect, int]:
+    """The dialect, and the row, in which the header is found."""
+    for dialect in dialects:
+        if row := find_header(top_records(path, dialect, LOOKED_THROUGH), holds):
+            return dialect, row
+    raise RejectedError(_no_header(holds))
+
+
+def _no_header(holds: Sequence[frozenset[str]]) -> str:
+    named = ", ".join(f"`{min(spellings)}`" for spellings in holds)
+    return f"no row of the first {LOOKED_THROUGH} is a header with the columns {named}"
+
+
+def find_header(
+    rows: Sequence[Sequence[str | None]], holds: Sequence[frozenset[str]]
+) -> int | None:
+    """The first row, from 1, that has a cell of each; None where there is none."""
+    for number, cells in enumerate(rows, start=1):
+        if all(spellings & {(cell or "").strip() for cell in cells} for spellings in holds):
+            return number
+    return None
+
+
+def with_parts(header: Sequence[str | None], parts: Sequence[str | None]) -> list[str]:
+    """Names in which a question of several columns, named once, goes with each of its parts."""
+    cells = [(cell or "").strip() for cell in header]
+    below = [(cell or "").strip() for cell in parts] + [""] * len(cells)
+    names, question = [], ""
+    for position, cell in enumerate(cells):
+        goes_on = position + 1 < len(cells) and not cells[position + 1]
+        question = cell or question
+        is_part = below[position] and (not cell or (goes_on and below[position + 1]))
+        names.append(f"{question} / {below[position]}" if is_part else cell)
+    return names
 
 
 def _clean(
@@ -286,13 +333,20 @@ def _xlsx(connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout) -> 
     )
     try:
         cells = [label for label, *_ in connection.execute(f"describe from {read}").fetchall()]
-        top = connection.execute(f"from {read} limit {layout.header_row}").fetchall()
+        top = connection.execute(
+            f"from {read} limit {max(layout.header_row, LOOKED_THROUGH)}"
+        ).fetchall()
     except duckdb.Error as error:
         raise RejectedError(f"not readable as XLSX: {first_line(error)}") from None
-    if len(top) < layout.header_row:
-        raise RejectedError(f"has {len(top)} rows, so no header in row {layout.header_row}")
-    header = layout.columns or (top[-1] if top else cells)
-    above = layout.header_row + (layout.skip_below_header if layout.header_row else 0)
+    row = layout.header_row
+    if layout.header_holds and not (row := find_header(top, layout.header_holds) or 0):
+        raise RejectedError(_no_header(layout.header_holds))
+    if len(top) < row:
+        raise RejectedError(f"has {len(top)} rows, so no header in row {row}")
+    header = layout.columns or (top[row - 1] if row else cells)
+    above = row + (layout.skip_below_header if row else 0)
+    if layout.parts_below_header:
+        header, above = with_parts(header, top[row] if len(top) > row else ()), above + 1
     # Excel keeps every number as a float: 17850 comes out as 17850.0
     columns = "".join(
         rf"regexp_replace({duck.name(cell)}, '^(-?\d+)\.0$', '\1') as c{i}, "

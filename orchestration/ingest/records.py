@@ -4,6 +4,7 @@ import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -149,15 +150,24 @@ def _is_stray(taken: Sequence[str], dialect: Dialect, width: int | None) -> bool
     )
 
 
+def top_records(path: Path, dialect: Dialect, count: int) -> list[Sequence[str]]:
+    """The values of a file's first records; of a line that is none, none."""
+    with path.open("rb") as file:
+        found = islice(records(file, dialect), count)
+        return [() if isinstance(record, BadLine) else record.values for record in found]
+
+
 def read_header(
     path: Path, dialect: Dialect, row: int, more: int
-) -> tuple[list[str], int, int, bool]:
-    """The names in record `row` (from 1) of a file, and what lies above the first row of data.
+) -> tuple[list[str], list[str], int, int, bool]:
+    """The names in record `row` (from 1) of a file, the record below them, where it is above the
+    first row of data, and what lies above that.
 
     That is all records up to `row` and `more` of them: how many records and how many lines, and
     whether they are the same, that is: none is blank or spans lines.
     """
     names: list[str] = []
+    below: list[str] = []
     count, lines = 0, 0
     with path.open("rb") as file:
         for record in records(file, dialect):
@@ -167,11 +177,13 @@ def read_header(
             lines = record.line + record.lines - 1
             if count == row:
                 names = list(record.values)
+            if count == row + 1:
+                below = list(record.values)
             if count == row + more:
                 break
     if count < row:
         raise RejectedError(f"has {count} rows, so no header in row {row}")
-    return names, count, lines, count == lines
+    return names, below, count, lines, count == lines
 
 
 def rewrite(

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 
 import duckdb
@@ -83,12 +84,19 @@ def _unpivoted(part: FeedMap, columns: Sequence[str]) -> str:
     """One row per listed column and filled cell."""
     unpivot = part.unpivot
     assert unpivot
-    pairs, ignored = [], []
-    for name, question in unpivot.columns.items():
-        if name not in columns:
-            raise RejectedError(no_column(name, columns))
+    questions = unpivot.columns
+    assert isinstance(questions, dict)
+    codes = {question.code for name, question in questions.items() if name in columns}
+    pairs, ignored = ["{'code': null, 'cell': null}"], []
+    for name, question in questions.items():
         code = duck.text(question.code)
-        pairs.append(f"{{'code': {code}, 'cell': {duck.name(name)}}}")
+        if name not in columns:
+            # a question that was put in other words stands in a column of its own
+            if question.code in codes:
+                continue
+            raise RejectedError(no_column(name, columns))
+        cell = _translated(duck.name(name), question.values)
+        pairs.append(f"{{'code': {code}, 'cell': {cell}}}")
         if question.ignore:
             ignored.append(
                 f"when code = {code} and cell in ({duck.texts(question.ignore)})"
@@ -137,12 +145,7 @@ def _value(
     """The SQL of a column's value, with all done that the mapping says."""
     value = base
     if source.values:
-        cases = " ".join(
-            f"when {duck.text(old)} then {duck.text(new) if new is not None else 'null'}"
-            for old, new in source.values.items()
-        )
-        rest = f"({base})::varchar" if source.otherwise is None else duck.text(source.otherwise)
-        value = f"case ({base})::varchar {cases} else {rest} end"
+        value = _translated(base, source.values, source.otherwise)
     elif source.otherwise is not None:
         value = f"coalesce(({base})::varchar, {duck.text(source.otherwise)})"
     if formats:
@@ -156,6 +159,16 @@ def _value(
         value = f"""round(as_number({value})::double
             / (1 + as_number({rate})::double / 100), 4)::decimal(18, 4)"""
     return value
+
+
+def _translated(value: str, values: Map[str, str | None], otherwise: str | None = None) -> str:
+    """A value by a table; what the table lacks stays as it is, or is `otherwise`."""
+    rest = f"({value})::varchar" if otherwise is None else duck.text(otherwise)
+    cases = " ".join(
+        f"when {duck.text(old)} then {duck.text(new) if new is not None else 'null'}"
+        for old, new in values.items()
+    )
+    return f"case ({value})::varchar {cases} else {rest} end" if cases else rest
 
 
 def _parsed(text: str, one: str) -> str:
