@@ -126,6 +126,65 @@ def init(folder: Path) -> None:
 
 
 @main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@company_option
+@click.option("--system", help="What to call the system that exports them; else its vendor.")
+@click.option("--as", "named", help="The mapping or feed, where a file could be of several.")
+@click.option("--set", "told", multiple=True, metavar="NAME=VALUE", help="A mapping's parameter.")
+@click.option("--yes", is_flag=True, help="Take the files in without asking.")
+def add(
+    files: tuple[Path, ...],
+    folder: Path | None,
+    system: str | None,
+    named: str | None,
+    told: tuple[str, ...],
+    yes: bool,
+) -> None:
+    """Look at exports: what they are, how they would arrive, what is wrong; then take them in.
+
+    A file that nobody knows gets a draft of a mapping, to be looked at before it counts.
+    """
+    from orchestration import adding, report
+    from orchestration.company import ConfigError
+    from orchestration.drafting import write_draft
+    from orchestration.ingest.unpacking import RejectedError
+    from orchestration.lock import LockHeld, only_writer
+
+    company, console = _company(folder), _console()
+    try:
+        parameters = adding.parameters(told)
+        offers = []
+        for path in files:
+            known = adding.known_as(company, path, named)
+            if not known:
+                report.draft(console, path, write_draft(company, path, system))
+                raise SystemExit(FAILED)
+            if len(known) > 1:
+                several = ", ".join(f"{one.name} ({one.stem})" for one in known)
+                raise ConfigError(f"{path}: could be {several}; say which with --as")
+            offers.append(adding.Offer(path, known[0], adding.system_of(company, known[0], system)))
+        systems = {o.system: adding.entry_for(company, o, parameters) for o in offers}
+        seen = adding.preview(company, offers, systems, _yesterday(company))
+        report.preview(console, offers, systems, seen)
+        if seen.rejected:
+            raise SystemExit(FAILED)
+        if not yes:
+            click.confirm("Take them in?", abort=True)
+        with only_writer(company.lock) as name:
+            name("add")
+            taken = adding.take_in(company, offers, systems)
+    except ConfigError as error:
+        raise Problem(str(error), WRONG) from None
+    except RejectedError as error:
+        raise Problem(f"{path}: {error}") from None
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    for path in taken:
+        click.echo(f"taken in: {path}")
+    click.echo(f"`kizuna night --company {company.folder}` builds the figures")
+
+
+@main.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--customers", default=600, show_default=True, type=click.IntRange(min=1))
 @click.option("--days", default=550, show_default=True, type=click.IntRange(min=1))

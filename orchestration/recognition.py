@@ -1,10 +1,12 @@
 """Recognition: of which vendor's export, or of which feed, a file is, told by its header."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from orchestration.company import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest import duck
 from orchestration.ingest.mapping import Files, Mapping, read_mapping
@@ -25,22 +27,35 @@ class Recognised:
     entry: str  # of the mapping's `files`, or the feed
     by: tuple[str, ...]  # the columns that told
 
+    @property
+    def stem(self) -> str:
+        return Path(self.mapping).stem if self.mapping else self.entry
 
-def recognise(path: Path, folder: Path) -> list[Recognised]:
+
+def recognise(path: Path, folder: Path, mappings: Path | None = None) -> list[Recognised]:
     """What a file can be, by the most columns that tell; several only where these are as many.
 
-    Unpacks to `folder`. Raises RejectedError where the file cannot be read at all.
+    A company's own `mappings` come before those of the same name that ship. Unpacks to `folder`.
+    Raises RejectedError where the file cannot be read at all, ConfigError for a wrong mapping.
     """
-    head = _head(path, form_of(path.name, "csv" if "." not in path.name else None), folder)
-    found = [*_of_vendors(head), *_canonical(head)]
+    head = _head(path, form_of(path.name), folder)
+    own, wrong = _own(mappings) if mappings else ({}, [])
+    found = [*_of_mappings(head, {**shipped(), **own}), *_canonical(head)]
+    if not found and wrong:
+        raise wrong[0]
     most = max((len(one.by) for one in found), default=0)
     return [one for one in found if len(one.by) == most]
 
 
-def header_of(path: Path, folder: Path, layout: Layout | None = None) -> tuple[str, ...]:
-    """The columns of a file under a layout; raises RejectedError."""
-    with duck.connect(folder / "temp") as connection:
-        return read_table(connection, path, form_of(path.name), folder / "head", layout).columns
+def _own(folder: Path) -> tuple[dict[str, Mapping], list[ConfigError]]:
+    """A company's mappings, and what is wrong with those that cannot be used."""
+    own, wrong = {}, []
+    for path in sorted(folder.glob("*.yml")):
+        try:
+            own[path.name] = read_mapping(path)
+        except ConfigError as error:
+            wrong.append(error)
+    return own, wrong
 
 
 @dataclass(frozen=True)
@@ -69,12 +84,12 @@ def _head(path: Path, form: Form, folder: Path) -> _Head:
     return _Head(head, Form(form.format), folder)
 
 
-def _of_vendors(head: _Head) -> Iterator[Recognised]:
-    for name, mapping in shipped().items():
+def _of_mappings(head: _Head, known: Map[str, Mapping]) -> Iterator[Recognised]:
+    for name, mapping in known.items():
         for entry, files in mapping.files.items():
             columns = _columns(head, files)
             if files.recognised_by and set(files.recognised_by) <= columns:
-                yield Recognised(mapping.title, name, entry, tuple(files.recognised_by))
+                yield Recognised(mapping.title or name, name, entry, tuple(files.recognised_by))
 
 
 def _columns(head: _Head, files: Files) -> set[str]:

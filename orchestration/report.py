@@ -1,6 +1,6 @@
 """What a night and the commands beside it print."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -10,6 +10,8 @@ from rich.status import Status
 from rich.table import Table
 
 from orchestration import progress
+from orchestration.adding import Offer, Preview
+from orchestration.company import System
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
 
 POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
@@ -68,6 +70,58 @@ def night(console: Console, version: Version, currency: str) -> None:
         console.print(
             f"Kept aside, for a later day is published: {escape(str(where))}", soft_wrap=True
         )
+
+
+def preview(
+    console: Console, offers: Sequence[Offer], systems: Mapping[str, System], seen: Preview
+) -> None:
+    """What files were known as, their first rows as they would arrive, and what is bad in them."""
+    for offer in offers:
+        by = ", ".join(offer.known.by)
+        console.print(
+            f"[bold]{escape(offer.path.name)}[/bold]: {escape(offer.known.name)}"
+            f" ({escape(offer.known.entry)}), known by the columns {escape(by)}",
+            soft_wrap=True,
+        )
+        console.print(f"  goes to landing/{escape(offer.place)}", soft_wrap=True)
+    for name, system in systems.items():
+        said = system.model_dump(exclude_defaults=True)
+        console.print(
+            f"company.yml says of system {escape(name)}: {escape(str(said or 'nothing'))}"
+        )
+    for name, report in seen.reports.items():
+        counts = f"{report.rows_loaded:,} of {report.rows_in:,} rows arrive"
+        left_out = sum(report.ignored.values())
+        counts += f", {left_out:,} left out as the mapping says" if left_out else ""
+        console.print(f"\n[bold]{name}[/bold]: {counts}")
+        for row in seen.rows.get(name, ()):
+            cells = " · ".join(f"{column} {value}" for column, value in row.items())
+            console.print(f"  {escape(cells)}", soft_wrap=True)
+        for (column, reason), count in report.reasons.most_common(MANY):
+            console.print(f"  [yellow]{count:,} × {escape(column)} {escape(reason)}[/yellow]")
+    if seen.bad:
+        console.print("\nIn quarantine, for example")
+        for bad in seen.bad:
+            value = f" `{bad.value}`" if bad.value is not None else ""
+            console.print(
+                f"  line {bad.line}: {bad.feed} {escape(bad.column or '')}{escape(value)}:"
+                f" {escape(bad.reason)}",
+                soft_wrap=True,
+            )
+    for name, why in seen.rejected.items():
+        console.print(f"[red]{escape(name)}: {escape(why)}[/red]", soft_wrap=True)
+    console.print()
+
+
+def draft(console: Console, path: Path, written: Path) -> None:
+    """That nobody knows a file, and where the draft of a mapping lies."""
+    console.print(
+        f"{escape(path.name)}: no mapping that comes with Kizuna knows its header.\n"
+        f"A draft of one lies in [bold]{escape(str(written))}[/bold]: look at every line of it,"
+        f" then `kizuna add {escape(str(path))} --system {escape(written.stem)}` shows what it"
+        " makes of the file.",
+        soft_wrap=True,
+    )
 
 
 def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods: int) -> None:
