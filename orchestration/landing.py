@@ -164,12 +164,15 @@ class Landing:
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
                 table = replace(table, bad=tuple(mapped.bad))
-                if mapped.unnamed:
-                    report.unknown_columns += mapped.unnamed
-                    report.warnings.append(
-                        f"{delivery.name}: columns that company.yml does not name:"
-                        f" {', '.join(mapped.unnamed)}"
+                report.unknown_columns += mapped.unnamed
+                report.warnings += [
+                    f"{delivery.name}: {what}: {', '.join(names)}"
+                    for what, names in (
+                        ("columns that company.yml does not name", mapped.unnamed),
+                        ("lacks columns that company.yml names", mapped.absent),
                     )
+                    if names
+                ]
             report.ignored += made.ignored
             if made.ignored:
                 most = [f"{what} × {count:,}" for what, count in made.ignored.most_common(SHOWN)]

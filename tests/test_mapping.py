@@ -441,12 +441,18 @@ def test_company_yml_says_which_columns_are_questions_and_the_night_which_are_no
     assert not reports["answers"].rejected
 
 
-def test_a_file_without_any_column_of_a_question_is_rejected_by_its_name(company):
+def test_a_question_that_a_file_lacks_is_told_and_a_file_without_any_rejected(company):
     company.map(SURVEY)
     (company.folder / "company.yml").write_text(SAID)
-    company.deliver("1.csv", "When,No.,Recommend?,Happyness\n2026-05-01,c1,9,Very\n")
-    (why,) = company.night()["answers"].rejected.values()
-    assert "no column `Happy?`; the nearest is `Happyness`" in why
+    company.deliver("1.csv", "When,Recommend?,Happyness\n2026-05-01,9,Very\n")
+    company.deliver("2.csv", "When,No.,Recommend\n2026-05-01,c1,9\n")
+    reports = company.night()
+    assert company.rows("answers", "question_code, numeric_value::int") == [("nps", 9)]
+    assert "shop/1.csv: lacks columns that company.yml names: Happy?, No." in (
+        reports["responses"].warnings
+    )
+    (why,) = reports["answers"].rejected.values()
+    assert "no column `Recommend?`; the nearest is `Recommend`" in why
 
 
 @pytest.mark.parametrize(

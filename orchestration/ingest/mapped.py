@@ -1,8 +1,8 @@
 """A mapping at work: the files of one delivery become the rows of feeds, still as text."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -66,7 +66,8 @@ class MappedDelivery:
     feeds: dict[str, MappedFeed] = field(default_factory=dict)
     bad: list[BadLine] = field(default_factory=list)
     header: list[str] = field(default_factory=list)
-    unnamed: list[str] = field(default_factory=list)  # columns that company.yml should name
+    unnamed: list[str] = field(default_factory=list)  # columns that company.yml does not name
+    absent: list[str] = field(default_factory=list)  # and those that it names in vain
 
 
 def map_delivery(
@@ -147,8 +148,9 @@ def _materialise(
         ]
         delivery.header += [name for name in table.columns if name not in delivery.header]
         delivery.unnamed += mapping.unnamed(entry, table.columns)
+        delivery.absent += mapping.absent(table.columns)
         serial |= table.has_serial_dates
-        parts.append(_renamed(part, table.columns, how))
+        parts.append(_renamed(part, table.columns, how, mapping.said))
     union = " union all by name ".join(parts)
     connection.execute(f"create table {duck.name(entry)} as {union}")
     return serial
@@ -170,8 +172,8 @@ def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, nam
     table.check_count(lines)
 
 
-def _renamed(part: str, columns: Sequence[str], how: Files) -> str:
-    missing = [name for name in how.renamed if name not in columns]
+def _renamed(part: str, columns: Sequence[str], how: Files, said: Collection[str]) -> str:
+    missing = [name for name in how.renamed if name not in columns and name not in said]
     if missing:
         raise RejectedError(no_column(missing[0], columns))
     called = how.called(columns)

@@ -290,16 +290,27 @@ class Mapping(Part):
             return self.inputs[f"feed {feed}"] - set(entries)
         return frozenset()
 
+    @property
+    def said(self) -> dict[str, str]:
+        """Columns that company.yml names, and what it says of each."""
+        maps = [p.default for p in self.parameters.values() if isinstance(p.default, dict)]
+        return {
+            name: str(word.get("code") if isinstance(word, dict) else word)
+            for told in maps
+            for name, word in told.items()
+        }
+
     def unnamed(self, entry: str, columns: Sequence[str]) -> list[str]:
         """Columns of a file of which company.yml says nothing, where it is asked to name some."""
-        maps = [p.default for p in self.parameters.values() if isinstance(p.default, dict)]
-        named = {name for told in maps for name in (*told, *told.values()) if isinstance(name, str)}
-        files = self.files[entry]
-        return [
-            name
-            for name in files.called(columns)
-            if maps and not (name in named or files.mentions(name))
-        ]
+        files, known = self.files[entry], {*self.said, *self.said.values()}
+        if not any(isinstance(p.default, dict) for p in self.parameters.values()):
+            return []
+        return [n for n in files.called(columns) if not (n in known or files.mentions(n))]
+
+    def absent(self, columns: Sequence[str]) -> list[str]:
+        """Columns that company.yml names and a file lacks, with all others of that meaning."""
+        held = {word for name, word in self.said.items() if name in columns}
+        return [name for name, word in self.said.items() if word not in held]
 
     @property
     def fingerprint(self) -> str:

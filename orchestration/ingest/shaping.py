@@ -2,8 +2,8 @@
 
 import difflib
 import re
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 
 import duckdb
 
@@ -34,7 +34,7 @@ def part_of_feed(
     table = duck.name(part.from_)
     ignored = ["null::varchar"]
     if part.unpivot:
-        table = _unpivoted(part, columns)
+        table = _unpivoted(part, columns, mapping.said)
         columns = [*columns, part.unpivot.name, part.unpivot.value]
         ignored = ["_no_answer"]
     expressions = {}
@@ -80,7 +80,7 @@ def part_of_feed(
         from {duck.name(made)} group by all"""
 
 
-def _unpivoted(part: FeedMap, columns: Sequence[str]) -> str:
+def _unpivoted(part: FeedMap, columns: Sequence[str], said: Collection[str]) -> str:
     """One row per listed column and filled cell."""
     unpivot = part.unpivot
     assert unpivot
@@ -91,8 +91,9 @@ def _unpivoted(part: FeedMap, columns: Sequence[str]) -> str:
     for name, question in questions.items():
         code = duck.text(question.code)
         if name not in columns:
-            # a question that was put in other words stands in a column of its own
-            if question.code in codes:
+            # a question that was put in other words stands in a column of its own, and a survey
+            # may have got one more since this file; but a file without any is another one
+            if question.code in codes or (codes and name in said):
                 continue
             raise RejectedError(no_column(name, columns))
         cell = _translated(duck.name(name), question.values)
