@@ -300,6 +300,41 @@ def test_files_of_one_folder_are_joined_and_are_one_delivery(company):
     assert company.rows("loads", "file") == [("shop/may",)]
 
 
+LEFT_OUT = """
+    together: true
+    files:
+      orders: {match: "*/orders.csv"}
+      refunds: {match: "*/refunds.csv", may_be_absent: true}
+      lines: {match: "*/lines.csv", may_be_absent: true}
+    steps:
+      given_back: >-
+        select lines.*, order_id from lines
+        left join refunds using (refund_id) left join orders using (order_id)
+    feeds:
+      orders:
+        from: orders
+        columns: {order_id: order_id, ordered_at: at, status: status, currency: {constant: JPY}}
+      refunds:
+        from: given_back
+        columns: {refund_id: line_id, order_id: order_id, amount: amount}
+"""
+
+
+def test_a_feed_is_left_out_where_all_its_files_that_may_be_absent_are(company):
+    company.map(LEFT_OUT)
+    orders = "order_id,at,status\no1,2026-05-01,paid\n"
+    company.deliver("may/orders.csv", orders)
+    company.deliver("june/orders.csv", orders.replace("o1", "o2"))
+    company.deliver("june/refunds.csv", "refund_id,order_id\nr1,o2\n")
+    reports = company.night()
+    assert company.rows("orders", "order_id") == [("o1",)]
+    assert company.rows("loads", "feed, file") == [("orders", "shop/may")]
+    assert "no file in the folder matches */lines.csv" in reports["refunds"].rejected["shop/june"]
+    company.deliver("june/lines.csv", "line_id,refund_id,amount\n1,r1,10\n")
+    company.night()
+    assert company.rows("refunds", "refund_id, order_id, amount::int") == [("1", "o2", 10)]
+
+
 def test_a_mended_mapping_replays_what_was_quarantined_at_its_own_time(company):
     company.map(SHOPIFY.replace("refunded: returned, ", ""))
     company.deliver("orders_export.csv", SHOPIFY_FILE)

@@ -96,6 +96,9 @@ class Files(Part):
     recognised_by: Texts = Field(
         [], description="Columns by which a file is known as one of these, whatever its name."
     )
+    may_be_absent: bool = Field(
+        False, description="Read together, it may be missing: its feeds are left out then."
+    )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
     unusable: str | None = Field(
@@ -277,8 +280,16 @@ class Mapping(Part):
         return read
 
     def feeds_of(self, entries: frozenset[str]) -> list[str]:
-        """The feeds that files of these kinds yield."""
-        return [name for name in self.feeds if self.inputs[f"feed {name}"] & entries]
+        """The feeds that files of these kinds yield: not those whose files may all be absent, and
+        are.
+        """
+        yielded = []
+        for name in self.feeds:
+            read = self.inputs[f"feed {name}"]
+            spare = {entry for entry in read if self.files[entry].may_be_absent}
+            if (spare or read) & entries:
+                yielded.append(name)
+        return yielded
 
     def parts_of(self, feed: str, entries: Collection[str]) -> list[FeedMap]:
         """The parts of a feed that files of these kinds yield."""
