@@ -304,8 +304,8 @@ LEFT_OUT = """
     together: true
     files:
       orders: {match: "*/orders.csv"}
-      refunds: {match: "*/refunds.csv", may_be_absent: true}
-      lines: {match: "*/lines.csv", may_be_absent: true}
+      refunds: {match: "*/refunds.csv", if_absent: leave_out}
+      lines: {match: "*/lines.csv", if_absent: leave_out}
     steps:
       given_back: >-
         select lines.*, order_id from lines
@@ -320,7 +320,7 @@ LEFT_OUT = """
 """
 
 
-def test_a_feed_is_left_out_where_all_its_files_that_may_be_absent_are(company):
+def test_a_feed_is_left_out_where_all_its_files_are_that_a_company_may_lack(company):
     company.map(LEFT_OUT)
     orders = "order_id,at,status\no1,2026-05-01,paid\n"
     company.deliver("may/orders.csv", orders)
@@ -333,6 +333,24 @@ def test_a_feed_is_left_out_where_all_its_files_that_may_be_absent_are(company):
     company.deliver("june/lines.csv", "line_id,refund_id,amount\n1,r1,10\n")
     company.night()
     assert company.rows("refunds", "refund_id, order_id, amount::int") == [("1", "o2", 10)]
+
+
+def test_a_file_that_a_company_may_lack_can_stand_for_one_without_rows(company):
+    company.map(
+        TOGETHER.replace(
+            '"*/refunds.csv"',
+            '"*/refunds.csv", if_absent: empty, recognised_by: [refund_id, order_id, created_at]',
+        )
+    )
+    company.deliver("may/lines.csv", "line_id,refund_id,amount\n1,r1,10\n")
+    assert not company.night()["refunds"].rejected
+    assert company.rows("refunds", "refund_id, order_id, amount::int") == [("1", None, 10)]
+
+
+def test_what_to_do_without_a_file_is_a_question_of_files_that_belong_together(company):
+    path = company.map(SHOPIFY.replace("match:", "if_absent: empty\n        match:"))
+    with pytest.raises(ConfigError, match="line 5: `if_absent` is of files that are `together:"):
+        load_mapping(path)
 
 
 def test_a_mended_mapping_replays_what_was_quarantined_at_its_own_time(company):

@@ -97,12 +97,14 @@ def map_delivery(
         serial = False
         for entry, files in entries.items():
             serial |= _materialise(connection, mapping, entry, files, folder, delivery)
+        for entry in mapping.spare - entries.keys():
+            connection.execute(_empty(entry, mapping.files[entry]))
         for lock in LOCKS:
             connection.execute(lock)
         for entry in entries:
             _shape(connection, entry, mapping.files[entry])
         for name, sql in mapping.steps.items():
-            if mapping.inputs[name] <= entries.keys():
+            if mapping.inputs[name] <= mapping.spare | entries.keys():
                 run(connection, f"create table {duck.name(name)} as {sql}", f"step `{name}`")
         for feed in feeds:
             if not mapping.lacking(feed.name, entries):
@@ -154,6 +156,13 @@ def _materialise(
     union = " union all by name ".join(parts)
     connection.execute(f"create table {duck.name(entry)} as {union}")
     return serial
+
+
+def _empty(entry: str, how: Files) -> str:
+    """SQL that makes the table of a kind of file of which none is there."""
+    names = dict.fromkeys((*how.recognised_by, *how.optional))
+    cells = ", ".join(f"{duck.name(name)} varchar" for name in names)
+    return f"create table {duck.name(entry)} ({cells}, _file varchar, _row bigint)"
 
 
 def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, name: str) -> None:

@@ -96,8 +96,12 @@ class Files(Part):
     recognised_by: Texts = Field(
         [], description="Columns by which a file is known as one of these, whatever its name."
     )
-    may_be_absent: bool = Field(
-        False, description="Read together, it may be missing: its feeds are left out then."
+    if_absent: Literal["reject", "leave_out", "empty"] = Field(
+        "reject",
+        description=(
+            "Where files are read together and this is missing: reject the folder, leave out the"
+            " feeds of such files, or take it for empty."
+        ),
     )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
@@ -279,26 +283,30 @@ class Mapping(Part):
             read[f"feed {name}"] = frozenset().union(*(read[part.from_] for part in parts))
         return read
 
+    def _absent(self, what: str) -> frozenset[str]:
+        """The kinds of files that may be absent, with this effect."""
+        return frozenset(name for name, files in self.files.items() if files.if_absent == what)
+
+    @property
+    def spare(self) -> frozenset[str]:
+        """The kinds of files that are taken for empty where they are absent."""
+        return self._absent("empty")
+
     def feeds_of(self, entries: frozenset[str]) -> list[str]:
-        """The feeds that files of these kinds yield: not those whose files may all be absent, and
-        are.
-        """
-        yielded = []
-        for name in self.feeds:
-            read = self.inputs[f"feed {name}"]
-            spare = {entry for entry in read if self.files[entry].may_be_absent}
-            if (spare or read) & entries:
-                yielded.append(name)
-        return yielded
+        """The feeds that files of these kinds yield."""
+        inputs = {name: self.inputs[f"feed {name}"] for name in self.feeds}
+        only_with = self._absent("leave_out")
+        return [name for name, read in inputs.items() if (read & only_with or read) & entries]
 
     def parts_of(self, feed: str, entries: Collection[str]) -> list[FeedMap]:
         """The parts of a feed that files of these kinds yield."""
-        return [part for part in self.feeds[feed] if self.inputs[part.from_] <= set(entries)]
+        held = self.spare | set(entries)
+        return [part for part in self.feeds[feed] if self.inputs[part.from_] <= held]
 
     def lacking(self, feed: str, entries: Collection[str]) -> frozenset[str]:
         """The kinds of files that a feed needs beside these."""
         if self.together:
-            return self.inputs[f"feed {feed}"] - set(entries)
+            return self.inputs[f"feed {feed}"] - set(entries) - self.spare
         return frozenset()
 
     @property
@@ -501,6 +509,8 @@ def _misfits(mapping: Mapping, text: str) -> Iterator[tuple[Where, str]]:
         if isinstance(files.rename, str) and files.rename not in maps:
             yield ("files", name, "rename"), unknown("map in parameters", files.rename, maps)
         yield from _bad_sql(("files", name, "where"), [files.where])
+        if files.if_absent != "reject" and not mapping.together:
+            yield ("files", name, "if_absent"), "`if_absent` is of files that are `together: true`"
     for name, sql in mapping.steps.items():
         where = ("steps", name)
         if name in known or not name.isidentifier():
