@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from orchestration.contract import feeds_by_name
 from orchestration.ledger import EXPORTS, empty_published, write_export
+from orchestration.linking import TABLE, no_links
 
 AS_OF = date(2026, 6, 30)
 FIRST_DAY, DAYS = date(2024, 7, 1), 740  # ten of them after the as-of date
@@ -280,5 +281,5 @@ def _write_ledger(raw: Path, loads: list[dict[str, object]]) -> None:
             for name, kind in types.items()
         }
         write_export(raw, table, pa.table(columns))
-    for table, nothing in empty_published().items():
+    for table, nothing in {**empty_published(), TABLE: no_links()}.items():
         write_export(raw, table, nothing)

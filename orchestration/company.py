@@ -95,6 +95,17 @@ class Settings(BaseModel):
     prediction_horizon_days: int = Field(
         365, ge=1, description="Days ahead for which the lifetime value is predicted."
     )
+    max_ids_of_a_value: int = Field(
+        5,
+        ge=2,
+        description=(
+            "Customer ids that may share an e-mail, phone or handle and still be one person: what"
+            " more of them have (info@, a shop's phone) links nobody."
+        ),
+    )
+    max_ids_of_a_person: int = Field(
+        20, ge=2, description="Most customer ids that links make one person, unless told by hand."
+    )
     experiment_window_days: int = Field(
         14, ge=1, description="Days from assignment in which an experiment's outcome counts."
     )

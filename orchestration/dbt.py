@@ -25,6 +25,7 @@ NO_DEFINITIONS = (
     "max_shrink_share",
     "fx_rates.csv",
     "kpi_targets.csv",
+    "person_decisions.csv",
 )
 ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB

@@ -14,6 +14,7 @@ from orchestration.company import CONFIG, Company, ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import KEY_FILE
+from orchestration.linking.decided import read_decided
 from orchestration.lock import holder
 from orchestration.settings import token_key
 
@@ -21,7 +22,8 @@ LITTLE_SPACE = 1_000_000_000  # bytes below which a night of any size is at risk
 
 
 def refuse_unfit(company: Company) -> None:
-    """Raise ConfigError for what would stop a night later: a wrong mapping, a lost key."""
+    """Raise ConfigError for what would stop a night later: a wrong mapping or link, a lost key."""
+    read_decided(company)
     systems = {path.name for path in company.landing.glob("*") if path.is_dir()}
     for system in sorted(systems | company.systems.keys()):
         mapping_of(company, system)

@@ -11,8 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.company import load_company
 from orchestration.contract import feeds_by_name
 from orchestration.ledger import EXPORTS, empty_published, write_export
+from orchestration.linking import TABLE, Linked, link_persons, no_links
 
 DELIVERED_AT = datetime(2030, 1, 1)
 
@@ -26,6 +28,7 @@ class RawData:
         self.raw = company / "data" / "raw"
         self.loads: list[dict[str, Any]] = []
         self.published = empty_published()
+        self.links = no_links()
         (company / "landing").mkdir(parents=True)
         (company / "reference").mkdir()
         lines = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
@@ -69,6 +72,15 @@ class RawData:
     def reference(self, name: str, text: str) -> None:
         """Replace a reference file of the project by the company's own."""
         (self.company / "reference" / name).write_text(text, encoding="utf-8")
+
+    def link(
+        self, as_of: date, id_systems: Mapping[str, Mapping[str, str]] | None = None
+    ) -> Linked:
+        """Find out who is who of what was delivered so far, as a night does before it builds."""
+        self.write_ledger()
+        linked = link_persons(load_company(self.company), as_of, id_systems or {})
+        self.links = linked.table
+        return linked
 
     def build(
         self,
@@ -118,7 +130,7 @@ class RawData:
             rows = self.loads if table == "loads" else []
             columns = {name: pa.array([row[name] for row in rows], t) for name, t in types.items()}
             write_export(self.raw, table, pa.table(columns))
-        for table, rows in self.published.items():
+        for table, rows in {**self.published, TABLE: self.links}.items():
             write_export(self.raw, table, rows)
 
 

@@ -63,6 +63,7 @@ def deliver(
     raw.reference("fx_rates.csv", "\n".join(["currency,month,rate", *rates, ""]))
     systems = id_systems()
     systems["customer_id"][NEWCOMER] = "crm"
+    assert raw.link(as_of.day, systems).table.num_rows
     return raw.build(as_of.day, "+marts", systems, tests=False)
 
 
@@ -80,11 +81,31 @@ def differences(one: Path, other: Path) -> list[str]:
                 continue
             for here, there in (("one", "other"), ("other", "one")):
                 rows = both.sql(
-                    f"from {here}.marts.{mart} except all from {there}.marts.{mart}"
+                    f"{named(both, here, mart)} except all {named(both, there, mart)}"
                 ).fetchall()
                 if rows:
                     told.append(f"{mart}, {len(rows)} only in {here}: {rows[:3]}")
     return told
+
+
+def named(both: duckdb.DuckDBPyConnection, side: str, mart: str) -> str:
+    """A mart's rows with each person named by the least of their ids: what names a person is the
+    id that was delivered first, which is not the same where others came late.
+    """
+    columns = both.sql(f"describe {side}.marts.{mart}").fetchall()
+    persons = [name for name, *_ in columns if name.endswith("person_key")]
+    least = (
+        f"(select min(customer_key) from {side}.intermediate.int_person_ids as ids"
+        f" where ids.person_key = mart.{{}})"
+    )
+    # which of two linked ids joined the other follows from that
+    joined = ["rule", "linked_to", "probability", "since_date"] if mart == "person_links" else []
+    shown = [
+        least.format(name) if name in persons else f"mart.{name}"
+        for name, *_ in columns
+        if name not in joined
+    ]
+    return f"select {', '.join(shown)} from {side}.marts.{mart} as mart"
 
 
 def late(maker: EveryFeed, feeds: Feeds) -> tuple[Feeds, Feeds]:

@@ -116,12 +116,13 @@ string_agg({{ value }}, ', ' order by {{ position }})
 {% macro spark__persist_constraints(relation, model) %}{% endmacro %}
 
 {#- Several columns as one value, compared in the order given: the least is the row
-    that comes first, whole. -#}
-{% macro record(columns) -%}
+    that comes first, whole. `names` are those of its parts where not the columns'. -#}
+{% macro record(columns, names=none) -%}
+{%- set names = names or columns -%}
 {%- if target.type == 'spark' -%}
-named_struct({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+named_struct({% for column in columns %}'{{ names[loop.index0] }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- else -%}
-struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+struct_pack({% for column in columns %}{{ names[loop.index0] }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endif -%}
 {%- endmacro %}
 

@@ -1,5 +1,6 @@
 """Sources: one asset per feed of the contract, and the ledger that tells of their arrival."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from orchestration.contract import Feed, load_contract
 from orchestration.dbt import manifest
 from orchestration.defs.resources import days
 from orchestration.landing import FeedReport, LandingError
+from orchestration.linking import FIRST, TABLE, link_persons
 from orchestration.night import Night
 
 FEEDS = load_contract()
@@ -132,9 +134,35 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
         raise dg.Failure(said, allow_retries=False)
 
 
+@dg.asset(
+    key=key("ledger", TABLE),
+    deps=[key("ledger", "loads")],
+    partitions_def=days,
+    backfill_policy=dg.BackfillPolicy.multi_run(),
+    group_name="raw_ledger",
+    kinds={"parquet", "duckdb"},
+    owners=["team:kizuna"],
+)
+def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
+    """One row per customer id of a person who has several: which one, and why."""
+    progress.doing("finding out who is who")
+    linked = link_persons(night.company, night.run.as_of_date, night.landing.id_systems())
+    for warning in linked.warnings:
+        progress.warn(warning)
+    rules = Counter(linked.table["rule"].to_pylist())
+    if rules:
+        persons = rules.pop(FIRST)
+        progress.done(f"linked {rules.total():,} more ids to {persons:,} persons")
+    return dg.MaterializeResult(metadata={f"by {rule}": rules[rule] for rule in sorted(rules)})
+
+
 @dg.definitions
 def sources() -> dg.Definitions:
     by_source = groupby(FEEDS, key=lambda feed: feed.source)
     return dg.Definitions(
-        assets=[*(_source(name, list(feeds)) for name, feeds in by_source), write_down]
+        assets=[
+            *(_source(name, list(feeds)) for name, feeds in by_source),
+            write_down,
+            person_links,
+        ]
     )

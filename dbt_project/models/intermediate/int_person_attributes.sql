@@ -11,15 +11,9 @@ persons as (
 
 ),
 
-person_ids as (
+versions as (
 
-    select * from {{ ref('int_person_ids') }}
-
-),
-
-customer_versions as (
-
-    select * from {{ ref('stg_crm__customer_versions') }}
+    select * from {{ ref('int_person_versions') }}
 
 ),
 
@@ -57,15 +51,15 @@ calendar as (
 
 ),
 
--- what the CRM said, from the first business date that began after it was said; what it
--- said after the as-of date counts only where it said nothing before
+-- what the CRM said, from the first business date that began after it was said
 crm as (
 
     select
         person_key,
-        customer_key,
         account_key,
-        stated_at,
+        row_number_in_time,
+        born_customer_key,
+        born_stated_at,
         {%- for attribute in crm %}
         {{ attribute }},
         {%- endfor %}
@@ -79,20 +73,10 @@ crm as (
 
     from (
         select
-            person_ids.person_key,
-            customer_versions.*,
-            {{ in_force_from('customer_versions.stated_at') }} as in_force_from,
-            row_number() over (
-                partition by person_ids.person_key
-                order by customer_versions.stated_at, customer_versions.customer_key
-            ) as row_number_in_time
-        from customer_versions
-        inner join person_ids
-            on customer_versions.customer_key = person_ids.customer_key
-        inner join persons on person_ids.person_key = persons.person_key
-        where persons.is_known
-    ) as versions
-    where row_number_in_time = 1 or stated_at < {{ end_of_as_of() }}
+            *,
+            {{ in_force_from('stated_at') }} as in_force_from
+        from versions
+    ) as dated
 
 ),
 
@@ -127,16 +111,15 @@ ages as (
 
     select
         crm.person_key,
-        crm.customer_key,
-        crm.stated_at,
+        crm.row_number_in_time,
         age_bands.age_band,
         age_bands.valid_from,
         coalesce(age_bands.valid_to, {{ forever }}) as valid_to
 
     from age_bands
     inner join crm
-        on age_bands.customer_key = crm.customer_key
-        and age_bands.stated_at = crm.stated_at
+        on age_bands.customer_key = crm.born_customer_key
+        and age_bands.stated_at = crm.born_stated_at
 
 ),
 
@@ -232,8 +215,8 @@ described as (
         and spans.valid_from >= accounts.valid_from
         and spans.valid_from < accounts.valid_to
     left join ages
-        on crm.customer_key = ages.customer_key
-        and crm.stated_at = ages.stated_at
+        on crm.person_key = ages.person_key
+        and crm.row_number_in_time = ages.row_number_in_time
         and greatest(spans.valid_from, calendar.first_start) >= ages.valid_from
         and greatest(spans.valid_from, calendar.first_start) < ages.valid_to
     left join firsts on spans.person_key = firsts.person_key

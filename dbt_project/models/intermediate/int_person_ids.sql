@@ -1,5 +1,4 @@
-{#- Where identity resolution will speak: today a person is one customer id of one
-    system. -#}
+{#- An id that no link joins to others is a person by itself. -#}
 {%- set seen = [
     ('stg_crm__identities', ['customer_key'], 'linked_at'),
     ('stg_crm__consents', ['customer_key'], 'recorded_at'),
@@ -56,15 +55,36 @@ seen as (
 
 ),
 
-linked as (
+firsts as (
 
     select
         customer_key,
-        customer_key as person_key,
         min(seen_at) as first_seen_at
 
     from seen
     group by customer_key
+
+),
+
+links as (
+
+    select * from {{ ref('stg_ledger__person_links') }}
+
+),
+
+linked as (
+
+    select
+        firsts.customer_key,
+        coalesce(links.person_key, firsts.customer_key) as person_key,
+        coalesce(links.rule, 'first') as rule,
+        links.linked_to,
+        coalesce(links.probability, cast(1 as double)) as probability,
+        links.since_date,
+        firsts.first_seen_at
+
+    from firsts
+    left join links on firsts.customer_key = links.customer_key
 
 )
 

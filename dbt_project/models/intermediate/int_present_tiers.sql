@@ -4,40 +4,25 @@ with
 
 versions as (
 
-    select * from {{ ref('stg_crm__customer_versions') }}
+    select * from {{ ref('int_person_versions') }}
     where stated_at < {{ end_of_as_of() }}
-
-),
-
-person_ids as (
-
-    select * from {{ ref('int_person_ids') }}
-
-),
-
-persons as (
-
-    select * from {{ ref('int_persons') }}
-    where is_known
 
 ),
 
 stated as (
 
     select
-        person_ids.person_key,
-        versions.customer_key,
-        versions.stated_at,
-        versions.membership_tier,
-        last_value(versions.membership_tier) over (
-            partition by person_ids.person_key
-            order by versions.stated_at, versions.customer_key
+        person_key,
+        row_number_in_time,
+        stated_at,
+        membership_tier,
+        last_value(membership_tier) over (
+            partition by person_key
+            order by row_number_in_time
             rows between unbounded preceding and unbounded following
         ) as present_tier
 
     from versions
-    inner join person_ids on versions.customer_key = person_ids.customer_key
-    inner join persons on person_ids.person_key = persons.person_key
 
 ),
 
@@ -47,7 +32,7 @@ lasting as (
         *,
         max(case when membership_tier is distinct from present_tier then 1 else 0 end) over (
             partition by person_key
-            order by stated_at desc, customer_key desc
+            order by row_number_in_time desc
             rows between unbounded preceding and current row
         ) as is_left
 

@@ -1,0 +1,171 @@
+"""Persons out of links: the strongest first, and none that would make two humans one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+MANUAL = "manual"
+PROBABLE = "probable"
+# From the strongest on. What stands before `email` holds whatever else is known of the two.
+RULES = (
+    MANUAL, "identities", "loyalty_card", "line_id", "sns_handle", "email", "phone", PROBABLE,
+)  # fmt: skip
+BY_FAMILIES = RULES.index("phone")  # from here on what a family may share
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A reason to take two ids for one person; `since` is the delivery of the later of them."""
+
+    rule: str
+    one: str
+    other: str
+    since: datetime | None = None
+    probability: float = 1.0
+
+    @property
+    def order(self) -> tuple[int, float, str, str]:
+        return RULES.index(self.rule), -self.probability, self.one, self.other
+
+    def beside(self, key: str) -> str:
+        """The other of the two ids."""
+        return self.other if key == self.one else self.one
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What tells humans apart: every birth date and name that an id is known by."""
+
+    births: frozenset[date] = frozenset()
+    given: frozenset[str] = frozenset()
+    given_kana: frozenset[str] = frozenset()
+    family: frozenset[str] = frozenset()
+    family_kana: frozenset[str] = frozenset()
+
+    def apart(self, other: "Traits") -> tuple[bool, bool, bool]:
+        """Whether two ids are born, called and named apart: known of both, and never the same."""
+        return (
+            _differ(self.births, other.births),
+            _differ(self.given_kana, other.given_kana, self.given, other.given),
+            _differ(self.family_kana, other.family_kana, self.family, other.family),
+        )
+
+
+NOBODY = Traits()
+
+
+def _differ(*beside: frozenset) -> bool:
+    """Of pairs of sets the first whose both are known decides."""
+    for mine, theirs in zip(beside[::2], beside[1::2], strict=True):
+        if mine and theirs:
+            return not mine & theirs
+    return False
+
+
+@dataclass(frozen=True, order=True)
+class Rank:
+    """The order in which ids came: the first names the person, and keeps doing so."""
+
+    delivered_at: datetime
+    created_at: datetime
+    key: str
+
+
+@dataclass
+class Cluster:
+    """Ids that are one person, and the links that hold them together."""
+
+    ids: list[str]
+    links: list[Edge] = field(default_factory=list)
+
+
+def find_clusters(
+    edges: Iterable[Edge],
+    splits: Iterable[tuple[str, str]],
+    traits: Mapping[str, Traits],
+    most: int,
+) -> list[Cluster]:
+    """The persons with several ids, at most `most` of them.
+
+    Links are taken from the strongest on. One is left out where a person decided so (`splits`),
+    where too many ids would come together, or where two of them are different humans: of birth
+    date, given and family name two differ; what families share links nor those of whom the birth
+    date or the given name does.
+    """
+    of: dict[str, Cluster] = {}
+    apart = defaultdict(set)
+    for one, other in splits:
+        apart[one].add(other)
+        apart[other].add(one)
+    for edge in sorted(edges, key=lambda edge: edge.order):
+        left = of.setdefault(edge.one, Cluster([edge.one]))
+        right = of.setdefault(edge.other, Cluster([edge.other]))
+        if left is right or _part(edge, left, right, apart, traits, most):
+            continue
+        if len(left.ids) < len(right.ids):
+            left, right = right, left
+        left.ids += right.ids
+        left.links += [*right.links, edge]
+        of.update(dict.fromkeys(right.ids, left))
+    found = {id(cluster): cluster for cluster in of.values() if cluster.links}
+    return sorted(found.values(), key=lambda cluster: min(cluster.ids))
+
+
+def _part(
+    edge: Edge,
+    left: Cluster,
+    right: Cluster,
+    apart: Mapping[str, set[str]],
+    traits: Mapping[str, Traits],
+    most: int,
+) -> bool:
+    if any(one in apart and not apart[one].isdisjoint(right.ids) for one in left.ids):
+        return True
+    if edge.rule == MANUAL:
+        return False
+    if len(left.ids) + len(right.ids) > most:
+        return True
+    strength = RULES.index(edge.rule)
+    if strength < RULES.index("email"):
+        return False
+    for one in left.ids:
+        for other in right.ids:
+            born, called, named = traits.get(one, NOBODY).apart(traits.get(other, NOBODY))
+            of_a_family = strength >= BY_FAMILIES and (born or called)
+            if of_a_family or born + called + named > 1:
+                return True
+    return False
+
+
+def paths(cluster: Cluster, first: str) -> dict[str, Edge]:
+    """The link by which each id but `first` joined it, seen from `first` on."""
+    beside: dict[str, list[Edge]] = defaultdict(list)
+    for edge in cluster.links:
+        beside[edge.one].append(edge)
+        beside[edge.other].append(edge)
+    joined: dict[str, Edge] = {}
+    reached: list[str] = [first]
+    for here in reached:
+        for edge in beside[here]:
+            there = edge.beside(here)
+            if there != first and there not in joined:
+                joined[there] = edge
+                reached.append(there)
+    return joined
+
+
+def name_persons(
+    clusters: Sequence[Cluster], ranks: Mapping[str, Rank]
+) -> Iterable[tuple[str, str, Edge | None]]:
+    """Each id of a cluster that anything names, its person's key, and the link that joined it.
+
+    The key is the id that was delivered first, whatever came since.
+    """
+    for cluster in clusters:
+        known = sorted(ranks[key] for key in cluster.ids if key in ranks)
+        if len(known) < 2:
+            continue
+        first = known[0].key
+        joined = paths(cluster, first)
+        yield from ((rank.key, first, joined.get(rank.key)) for rank in known)

@@ -1,0 +1,229 @@
+"""What links source ids, read from raw: values that they share, and links that a feed tells."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.contract import Feed, feeds_by_name
+from orchestration.ingest import duck
+from orchestration.linking.clusters import Edge, Rank, Traits
+
+# Identities that one human has, so that two ids with the same are one. A browser may be a
+# household's, and `other` anything.
+OWN = ("email", "phone", "sns_handle", "line_id", "loyalty_card")
+TOLD = "identities"
+
+
+class Evidence:
+    """The customers and identities that exist as of a day, in their versions of then."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        raw: Path,
+        end: datetime,
+        owners: Mapping[str, str],
+    ):
+        """`end` of the as-of date in UTC; `owners`: whose customer ids those of a system are."""
+        self.connection, self.raw, self.end, self.owners = connection, raw, end, owners
+        ledger = f"{duck.path(raw / 'ledger' / 'loads')} || '/load_id=ledger/*.parquet'"
+        self._do(
+            f"create temp table loads as from read_parquet({ledger}, hive_partitioning = false)"
+        )
+        self._do(f"""
+            create temp table said as
+            select
+                said.system || ':' || said.customer_id as customer_key,
+                said.email, said.phone, said.family_name, said.given_name,
+                said.family_name_kana, said.given_name_kana, said.postal_code,
+                said.birth_date, said.created_at, loads.delivered_at,
+                coalesce(said.updated_at, loads.delivered_at) as stated_at
+            from {self._rows("customers")} as said
+            inner join loads using (load_id)
+            where not loads.is_superseded
+        """)
+        # the newest row says when a customer began to exist
+        self._do("""
+            create temp table existing as
+            select customer_key, min(stated_at) as first_stated_at
+            from said
+            group by customer_key
+            having coalesce(
+                arg_max(struct_pack(at := created_at), stated_at).at < $end, true
+            )
+        """)
+        self._do("""
+            create temp table in_force as
+            select said.*
+            from said
+            inner join existing using (customer_key)
+            where said.stated_at < $end or said.stated_at = existing.first_stated_at
+        """)
+        self._do(f"""
+            create temp table linked as
+            select
+                {self._key("told.system", "told.customer_id")} as customer_key,
+                told.identity_type as kind,
+                coalesce(lower(trim(told.identity_system)), '') as place,
+                {self._key("coalesce(told.identity_system, told.system)", "told.identity_value")}
+                    as other_key,
+                told.identity_value as value,
+                min(loads.delivered_at) as delivered_at
+            from {self._rows("identities")} as told
+            inner join (
+                select *,
+                    max(case when is_full then delivered_at end) over (partition by system)
+                        as full_at
+                from loads where feed = 'identities' and not is_superseded
+            ) as loads using (load_id)
+            where coalesce(loads.delivered_at >= loads.full_at, true)
+            group by all
+            having coalesce(
+                arg_max(
+                    struct_pack(at := told.linked_at),
+                    coalesce(told.updated_at, loads.delivered_at)
+                ).at < $end, true
+            )
+        """)
+
+    def _do(self, sql: str, **values: object) -> duckdb.DuckDBPyConnection:
+        given = {"end": self.end, **values}
+        return self.connection.execute(sql, {k: v for k, v in given.items() if f"${k}" in sql})
+
+    def _rows(self, feed_name: str) -> str:
+        feed = feeds_by_name()[feed_name]
+        files = f"{duck.path(self.raw / feed.source / feed.name)} || '/load_id=*/*.parquet'"
+        return (
+            f"read_parquet({files}, hive_partitioning = true, hive_types_autocast = false,"
+            " union_by_name = true)"
+        )
+
+    def _key(self, system: str, source_id: str) -> str:
+        """SQL for a customer id with the system that it is of."""
+        whens = "".join(
+            f" when {duck.text(named)} then {duck.text(owner)}"
+            for named, owner in sorted(self.owners.items())
+        )
+        return (f"case {system}{whens} else {system} end" if whens else system) + (
+            f" || ':' || {source_id}"
+        )
+
+    # ---- links
+
+    def shared_values(self, most: int) -> Iterator[Edge]:
+        """Pairs of ids that share a value which no more than `most` ids have; of e-mails those
+        of every delivered row count.
+        """
+        rows = self._do(f"""
+            with holders as (
+                select kind, value, customer_key, min(delivered_at) as delivered_at
+                from (
+                    select 'email' as kind, email as value, customer_key, delivered_at
+                    from said semi join existing using (customer_key)
+                    union all
+                    select 'phone', phone, customer_key, delivered_at from in_force
+                    union all
+                    select kind, case when kind in ('email', 'phone') then value
+                        else place || chr(31) || value end, customer_key, delivered_at
+                    from linked where kind in ({duck.texts(OWN)})
+                )
+                where value is not null
+                group by all
+            ),
+            few as (
+                select kind, value from holders group by all having count(*) between 2 and $most
+            )
+            select
+                kind, one.customer_key, other.customer_key,
+                min(greatest(one.delivered_at, other.delivered_at))
+            from holders as one
+            inner join few using (kind, value)
+            inner join holders as other using (kind, value)
+            where one.customer_key < other.customer_key
+            group by all
+        """, most=most)  # fmt: skip
+        yield from (Edge(*row) for row in rows.fetchall())
+
+    def told(self) -> Iterator[Edge]:
+        """Pairs of customer ids that the identities feed calls one."""
+        rows = self._do("""
+            select customer_key, other_key, min(delivered_at)
+            from linked
+            where kind = 'customer_id' and customer_key <> other_key
+            group by all
+        """)
+        yield from (Edge(TOLD, min(a, b), max(a, b), at) for a, b, at in rows.fetchall())
+
+    # ---- what is known of ids
+
+    def traits(self, ids: Sequence[str]) -> dict[str, Traits]:
+        """Birth dates and names of ids, to tell a father from his son."""
+        self._among(ids)
+        names = ("birth_date", "given_name", "given_name_kana", "family_name", "family_name_kana")
+        lists = ", ".join(f"list(distinct {n}) filter ({n} is not null)" for n in names)
+        rows = self._do(f"""
+            select customer_key, {lists}
+            from in_force semi join members using (customer_key)
+            group by customer_key
+        """)
+        return {
+            key: Traits(*(frozenset(values or ()) for values in lists))
+            for key, *lists in rows.fetchall()
+        }
+
+    def ranks(self, ids: Sequence[str]) -> dict[str, Rank]:
+        """When each id was first delivered, by whatever feed, and when it was created; none for
+        what nothing names by the as-of date.
+
+        Also files that others replaced count: who has a name keeps it.
+        """
+        if not ids:
+            return {}
+        self._among(ids)
+        firsts = [
+            """
+            select customer_key, min(loads.delivered_at) as delivered_at,
+                min(created_at) as created_at
+            from (
+                select system || ':' || customer_id as customer_key, created_at, load_id
+                from {rows}
+            )
+            semi join members using (customer_key)
+            semi join existing using (customer_key)
+            inner join loads using (load_id)
+            group by customer_key
+            """.format(rows=self._rows("customers"))
+        ]
+        for feed in feeds_by_name().values():
+            firsts += [self._first(feed, c.name) for c in feed.columns if c.id_of == "customers"]
+        rows = self._do(f"""
+            select customer_key, min(delivered_at), min(created_at)
+            from ({" union all ".join(firsts)})
+            group by customer_key
+        """)
+        return {
+            key: Rank(first, created or datetime.max, key)
+            for key, first, created in rows.fetchall()
+        }
+
+    def _first(self, feed: Feed, column: str) -> str:
+        at = feed.event_at or ("linked_at" if feed.name == "identities" else None)
+        happened = f"{at} is null or {at} < $end" if at else "true"
+        return f"""
+            select customer_key, min(loads.delivered_at), null
+            from (
+                select {self._key("system", column)} as customer_key, load_id
+                from {self._rows(feed.name)} where {happened}
+            )
+            semi join members using (customer_key)
+            inner join loads using (load_id)
+            group by customer_key
+        """
+
+    def _among(self, ids: Sequence[str]) -> None:
+        self._do(
+            "create or replace temp table members as select unnest($ids) as customer_key",
+            ids=list(ids),
+        )

@@ -1,0 +1,92 @@
+"""A night's links: from raw and people's decisions to the table that dbt reads of them."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+
+from orchestration.company import Company
+from orchestration.ingest import duck
+from orchestration.ledger import write_export
+from orchestration.linking.clusters import find_clusters, name_persons
+from orchestration.linking.decided import FILE, read_decided
+from orchestration.linking.evidence import Evidence
+
+TABLE = "person_links"
+FIRST = "first"  # the rule of the id that names its person
+LINKS = pa.schema({
+    "customer_key": pa.string(),
+    "person_key": pa.string(),
+    "rule": pa.string(),
+    "linked_to": pa.string(),
+    "probability": pa.float64(),
+    "since_date": pa.date32(),
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The ids of persons who have several, and what a person should know of how they came."""
+
+    table: pa.Table
+    warnings: tuple[str, ...] = ()
+
+
+def link_persons(
+    company: Company, as_of: date, id_systems: Mapping[str, Mapping[str, str]]
+) -> Linked:
+    """Find which source ids are one person as of a day, and write it down for dbt.
+
+    Raises ConfigError where people's decisions cannot be understood.
+    """
+    settings = company.settings
+    decided = read_decided(company)
+    with closing(duck.connect(company.work / "linking")) as connection:
+        owners = id_systems.get("customer_id", {})
+        evidence = Evidence(connection, company.raw, _end(company, as_of), owners)
+        edges = [*decided.links, *evidence.told()]
+        edges += evidence.shared_values(settings.max_ids_of_a_value)
+        ids = sorted({key for edge in edges for key in (edge.one, edge.other)})
+        traits = evidence.traits(ids)
+        clusters = find_clusters(edges, decided.splits, traits, settings.max_ids_of_a_person)
+        members = {key for cluster in clusters for key in cluster.ids}
+        ranks = evidence.ranks(sorted(members | {key for key, _ in decided.lines}))
+    rows = [
+        {
+            "customer_key": key,
+            "person_key": person,
+            "rule": edge.rule if edge else FIRST,
+            "linked_to": edge and edge.beside(key),
+            "probability": edge.probability if edge else 1.0,
+            "since_date": edge and _night(company, edge.since, as_of),
+        }
+        for key, person, edge in name_persons(clusters, ranks)
+    ]
+    table = pa.Table.from_pylist(rows, LINKS)
+    write_export(company.raw, TABLE, table)
+    unknown = [
+        f"reference/{FILE} line {line}: no delivered row names the customer id {key}"
+        for key, line in decided.lines
+        if key not in ranks
+    ]
+    return Linked(table, tuple(unknown))
+
+
+def no_links() -> pa.Table:
+    """The table where no person has several ids."""
+    return LINKS.empty_table()
+
+
+def _end(company: Company, as_of: date) -> datetime:
+    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
+    return midnight.replace(tzinfo=company.zone).astimezone(UTC).replace(tzinfo=None)
+
+
+def _night(company: Company, delivered_at: datetime | None, as_of: date) -> date | None:
+    """The business date of the night that could first tell: its end is its deliveries' time."""
+    if delivered_at is None:
+        return None
+    local = delivered_at.replace(tzinfo=UTC).astimezone(company.zone)
+    return min(local.date() - timedelta(days=1), as_of)
