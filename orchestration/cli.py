@@ -25,13 +25,17 @@ class Problem(click.ClickException):
         self.exit_code = exit_code
 
 
-def _company(folder: Path | None):
+def _company(folder: Path | None, at_night: bool = False):
     from orchestration.company import ConfigError, load_company
     from orchestration.examination import refuse_unfit
 
     try:
         company = load_company(folder or company_folder())
         refuse_unfit(company)
+        if at_night:
+            from orchestration.live.readiness import refuse_unready
+
+            refuse_unready(company)
         return company
     except ConfigError as error:
         raise Problem(str(error), WRONG) from None
@@ -74,7 +78,7 @@ def main() -> None:
 )
 def night(folder: Path | None, as_of: datetime | None, wait: float) -> None:
     """Run one night: land, build, check and publish, or leave everything as it was."""
-    company = _company(folder)
+    company = _company(folder, at_night=True)
     day = as_of.date() if as_of else _yesterday(company)
     from orchestration.lock import holder
 

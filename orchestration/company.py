@@ -12,9 +12,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestration.contract import load_contract
+from orchestration.live.config import Fetch, keys_at, place_of
 from orchestration.settings import REFERENCE, VENDORS
 
 CONFIG = "company.yml"
+FETCH = "fetch"
 
 
 class ConfigError(Exception):
@@ -153,6 +155,9 @@ class System(BaseModel):
     )
     ids_of: dict[str, str] = Field(
         {}, description="Per id column: the system that the ids are of, where it is another one."
+    )
+    fetch: Fetch | None = Field(
+        None, description="A database, interface or drop folder that is fetched every night."
     )
 
 
@@ -299,24 +304,42 @@ def _at(path: Path, lines: dict[tuple, int], where: tuple) -> str:
     return f"{path}: "
 
 
+def locate(path: Path, where: tuple) -> str:
+    """`file line n: ` of a key of company.yml."""
+    return _at(path, _read(path)[1], where)
+
+
 def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Iterator[str]:
     told = set()
     for problem in error.errors():
-        where = tuple(str(part) for part in problem["loc"])
+        place = tuple(str(part) for part in problem["loc"])
+        where = place_of(place)
+        is_lacking = problem["type"] == "missing"
+        key = ".".join(where)
         while where not in lines and where[:-1] in lines:
             where = where[:-1]
-        key = ".".join(where)
+        key = key if is_lacking else ".".join(where)
         if problem["type"] == "extra_forbidden":
-            what = unknown("key", where[-1], _known_keys(where))
+            what = unknown("key", where[-1], _known_keys(place))
+        elif is_lacking:
+            what = f"`{key}` is missing"
+        elif FETCH in where:  # whose values may be secrets that somebody wrote down
+            what = f"`{key}`: {_plain(problem['msg'])}"
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            what = f"`{key}`: {message[:1].lower() + message[1:]}, not {problem['input']!r}"
+            what = f"`{key}`: {_plain(problem['msg'])}, not {problem['input']!r}"
         if where not in told:
             told.add(where)
             yield _at(path, lines, where) + what
 
 
+def _plain(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
 def _known_keys(where: tuple) -> list[str]:
+    if where[2:3] == (FETCH,) and len(where) > 4:
+        return keys_at(where[3:])
     return list((System if where[0] == "systems" and len(where) > 1 else _File).model_fields)
 
 

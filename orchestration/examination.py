@@ -15,6 +15,8 @@ from orchestration.contract import load_contract
 from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import KEY_FILE
 from orchestration.linking.decided import read_decided
+from orchestration.live.fetching import SourceError, try_connection
+from orchestration.live.readiness import refuse_misfits, refuse_unready
 from orchestration.lock import holder
 from orchestration.settings import token_key
 
@@ -27,6 +29,7 @@ def refuse_unfit(company: Company) -> None:
     systems = {path.name for path in company.landing.glob("*") if path.is_dir()}
     for system in sorted(systems | company.systems.keys()):
         mapping_of(company, system)
+    refuse_misfits(company)
     has_loads = next(company.raw.glob("*/*/load_id=0*"), None) is not None
     if has_loads and not token_key() and not (company.keys / KEY_FILE).is_file():
         raise ConfigError(
@@ -47,6 +50,7 @@ def examine(company: Company) -> Iterator[Finding]:
     yield Finding(f"Python {sys.version.split()[0]}", sys.version_info >= (3, 11))
     yield from _packages()
     yield from _folders(company)
+    yield from _live(company)
     yield from _keys(company)
     busy = holder(company.lock)
     yield Finding(f"lock: held by {busy}" if busy else "lock: free")
@@ -79,13 +83,26 @@ def _folders(company: Company) -> Iterator[Finding]:
             continue
         for folder in sorted(path for path in system.iterdir() if path.is_dir()):
             known = folder.name in feeds
-            files = sum(path.is_file() for path in folder.iterdir())
+            files = sum(path.is_file() for path in folder.glob("[!.]*"))
             what = f"{files} files" if known else "no feed of that name, and no mapping"
             yield Finding(f"landing/{system.name}/{folder.name}: {what}", known)
     data = company.data if company.data.is_dir() else company.folder
     yield Finding(f"{data}: writable", os.access(data, os.W_OK))
     free = shutil.disk_usage(data).free
     yield Finding(f"{data}: {free / 1e9:.1f} GB free", free >= LITTLE_SPACE)
+
+
+def _live(company: Company) -> Iterator[Finding]:
+    for name, system in sorted(company.systems.items()):
+        if system.fetch:
+            what = f"{name}: {system.fetch.place}"
+            try:
+                refuse_unready(company)
+                try_connection(system.fetch)
+            except (ConfigError, SourceError) as error:
+                yield Finding(f"{what}: {error}", False)
+            else:
+                yield Finding(f"{what}: answers")
 
 
 def _keys(company: Company) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from orchestration.dbt import Dbt
 from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load
+from orchestration.live.fetching import Fetched, fetch, live_folders
 from orchestration.lock import only_writer
 from orchestration.settings import code_version
 from orchestration.validation import great_expectations
@@ -67,9 +69,9 @@ class Night:
 
     company: Company
     ledger: Ledger
-    landing: Landing
     run: Run
     sequence: int
+    fetched: dict[tuple[str, str], Fetched] = field(default_factory=dict)
     reports: dict[str, FeedReport] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
@@ -83,13 +85,49 @@ class Night:
     def dbt(self) -> Dbt:
         return Dbt(self.company, self.run.as_of_date, self.landing.id_systems(), self.folder)
 
+    @cached_property
+    def landing(self) -> Landing:
+        """What lies in landing/ once everything that can be fetched has been."""
+        for system, folder in live_folders(self.company):
+            self.fetch(system, folder)
+        landing = Landing(self.company, self.run.as_of_date, self.run.run_id)
+        # it takes seconds to import, and is wanted only after the first files are landed
+        threading.Thread(target=great_expectations).start()
+        return landing
+
+    def fetch(self, system: str, folder: str) -> Fetched:
+        """Fetch one folder of a live source, once a night, and remember how that went."""
+        if (system, folder) not in self.fetched:
+            seen = fetch(self.company, system, folder, self.run.as_of_date)
+            self.fetched[system, folder] = seen
+            self.check(
+                f"fetched/{seen.name}",
+                "could be fetched",
+                "freshness",
+                seen.problem is None,
+                observed=f"last as of {seen.last}" if seen.last else "never yet",
+                expected=f"as of {self.run.as_of_date}",
+                severity="error" if seen.is_required else "warn",
+            )
+        return self.fetched[system, folder]
+
     def load(self, feed: Feed) -> FeedReport:
         """Load one feed, and remember how that went."""
         self.reports[feed.name] = self.landing.load(feed)
         return self.reports[feed.name]
 
-    def rejected(self) -> dict[str, str]:
-        """Files that cannot be read and still lie in landing/, and why."""
+    def refused(self) -> dict[str, str]:
+        """What keeps the night from going on once all else is loaded: files that cannot be read
+        and still lie in landing/, required sources that could not be fetched, and why.
+        """
+        away = {
+            seen.name: seen.problem
+            for seen in self.fetched.values()
+            if seen.problem and seen.is_required
+        }
+        return {**self._rejected(), **away}
+
+    def _rejected(self) -> dict[str, str]:
         latest = {load.file: load for load in self.ledger.loads()}
         standing = {
             file: REJECTED_BEFORE
@@ -243,10 +281,7 @@ def open_night(
         run, sequence = _new_run(ledger, as_of)
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
-        landing = Landing(company, as_of, run.run_id)
-        night = Night(company, ledger, landing, run, sequence)
-        # it takes seconds to import, and is wanted only after the first files are landed
-        threading.Thread(target=great_expectations).start()
+        night = Night(company, ledger, run, sequence)
         try:
             yield night
         finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestration.company import Company
 from orchestration.dbt import parsed_folder
 from orchestration.history import dagster_folder
+from orchestration.live.fetching import live_folders
 from orchestration.settings import ROOT, environment, serve
 
 
@@ -41,7 +42,7 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         dg.partition_loading_context(effective_dt=over),
         _aside(company),
     ):
-        result = _nightly().execute_in_process(
+        result = _nightly(tuple(live_folders(company))).execute_in_process(
             run_config=config,
             partition_key=as_of.isoformat(),
             instance=instance,
@@ -54,7 +55,8 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
 
 
 @cache
-def _nightly():
+def _nightly(live: tuple[tuple[str, str], ...]):
+    """The job, which has an asset for each of the company's live sources."""
     from orchestration.definitions import defs
 
     return defs().resolve_job_def("nightly")

@@ -22,6 +22,11 @@ def token_key() -> str | None:
     return os.environ.get("KIZUNA_TOKEN_KEY")
 
 
+def secret(name: str) -> str | None:
+    """A secret that company.yml names by its variable; an empty one is none."""
+    return os.environ.get(name) or None
+
+
 def environment(**changed: str) -> dict[str, str]:
     """This process's environment for a child, with what is given changed."""
     return {**os.environ, **changed}
@@ -56,4 +61,5 @@ def serve(company: Path) -> None:
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
         GX_ANALYTICS_ENABLED="false",
         DAGSTER_DISABLE_TELEMETRY="yes",
+        RUNTIME__DLTHUB_TELEMETRY="false",
     )

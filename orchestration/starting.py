@@ -1,13 +1,15 @@
 """Starting: a new company folder, in which everything is explained where it stands."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel
 
 from orchestration.company import CONFIG, Settings, System
 from orchestration.contract import load_contract
+from orchestration.live.config import SCHEMES, Postgres, Table
 from orchestration.settings import REFERENCE
 
 WIDTH = 88
@@ -18,6 +20,15 @@ SYSTEMS = """\
 # systems:
 #   shop:
 {keys}
+#
+# A system can also be fetched every night: {schemes}
+# Secrets stand in the environment, never in this file. docs/live-sources.md has every key.
+#   till:
+#     fetch:
+{fetch}
+#       folders:
+#         orders:   # a feed, or a folder that the system's mapping matches
+{table}
 """
 
 README = """\
@@ -82,11 +93,28 @@ def _config(name: str) -> str:
         "delivery": "{products: full}",
         "ids_of": "{customer_id: crm}",
     }
-    keys = "\n".join(
-        f"#     {key}: {examples[key]}   # {field.description}"
-        for key, field in System.model_fields.items()
+    source = {
+        "url": "postgresql://reader:${SHOP_DB_PASSWORD}@db.example.com/shop",
+        "policy": "required",
+        "attempts": "3",
+    }
+    table = {"table": "sales.orders", "cursor": "updated_at"}
+    systems = SYSTEMS.format(
+        schemes=", ".join(SCHEMES),
+        keys=_keys(System, examples, "#     "),
+        fetch=_keys(Postgres, source, "#       "),
+        table=_keys(Table, table, "#           "),
     )
-    return "\n".join([*parts, SYSTEMS.format(keys=keys)])
+    return "\n".join([*parts, systems])
+
+
+def _keys(model: type[BaseModel], examples: Mapping[str, str], margin: str) -> str:
+    """The keys for which there is an example, each with what it says."""
+    return "\n".join(
+        f"{margin}{key}: {examples[key]}   # {field.description}"
+        for key, field in model.model_fields.items()
+        if key in examples
+    )
 
 
 def _comment(text: str) -> str:

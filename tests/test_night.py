@@ -289,7 +289,7 @@ def test_a_feed_that_came_every_day_and_is_missing_is_an_alarm(tmp_path):
 
     def alarms(as_of: str) -> tuple[list[str], list[Check]]:
         run = Run("now", date.fromisoformat(as_of), "running", datetime(2026, 1, 1), "0")
-        night = Night(company, ledger, None, run, 1)
+        night = Night(company, ledger, run, 1)
         return night.overdue(), night.checks
 
     assert alarms("2026-06-07")[0] == []

@@ -9,6 +9,7 @@ import dagster as dg
 from orchestration import progress
 from orchestration.company import load_company
 from orchestration.history import hasten
+from orchestration.live.readiness import refuse_unready
 from orchestration.night import Night, open_night
 from orchestration.settings import company_folder
 
@@ -29,8 +30,10 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
         raise dg.Failure("A night needs a business date: choose one partition.")
     if context.instance:
         context.instance.add_run_tags(run.run_id, {PROCESS: str(os.getpid())})
+    company = load_company(company_folder())
+    refuse_unready(company)
     with open_night(
-        load_company(company_folder()),
+        company,
         date.fromisoformat(run.tags[PARTITION]),
         context.resource_config["wait_seconds"],
         lambda holder: progress.done(f"waiting for {holder}"),

@@ -1,18 +1,23 @@
 """Sources: one asset per feed of the contract, and the ledger that tells of their arrival."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import dagster as dg
 
 from orchestration import progress
+from orchestration.company import load_company
 from orchestration.contract import Feed, load_contract
 from orchestration.dbt import manifest
+from orchestration.defs.live import fetched_key
 from orchestration.defs.resources import days
 from orchestration.landing import FeedReport, LandingError
 from orchestration.linking import FIRST, TABLE, link_persons
+from orchestration.live.fetching import live_folders
+from orchestration.live.readiness import feeds_of
 from orchestration.night import Night
+from orchestration.settings import company_folder
 
 FEEDS = load_contract()
 LEDGER = {
@@ -31,7 +36,10 @@ def key(source: str, table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", source, table])
 
 
-def _spec(feed: Feed) -> dg.AssetSpec:
+Fetched = Mapping[str, Sequence[dg.AssetKey]]  # per feed: what it is fetched as
+
+
+def _spec(feed: Feed, fetched: Fetched) -> dg.AssetSpec:
     declared = manifest()["sources"][f"source.kizuna.{feed.source}.{feed.name}"]
     columns = [
         dg.TableColumn(column["name"], column["data_type"], column["description"])
@@ -39,6 +47,7 @@ def _spec(feed: Feed) -> dg.AssetSpec:
     ]
     return dg.AssetSpec(
         key(feed.source, feed.name),
+        deps=fetched.get(feed.name, []),
         group_name=f"raw_{feed.source}",
         kinds={"parquet", "duckdb"},
         owners=[f"team:{feed.source}"],
@@ -69,12 +78,12 @@ def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
     )
 
 
-def _source(source: str, feeds: Sequence[Feed]) -> dg.AssetsDefinition:
+def _source(source: str, feeds: Sequence[Feed], fetched: Fetched) -> dg.AssetsDefinition:
     """The feeds of one kind of source, landed one after the other in the contract's order."""
 
     @dg.multi_asset(
         name=f"land_{source}",
-        specs=[_spec(feed) for feed in feeds],
+        specs=[_spec(feed, fetched) for feed in feeds],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.multi_run(),
         can_subset=True,
@@ -120,8 +129,8 @@ def _source(source: str, feeds: Sequence[Feed]) -> dg.AssetsDefinition:
     backfill_policy=dg.BackfillPolicy.multi_run(),
 )
 def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]:
-    """What the ledger knows, for the warehouse to read; files that cannot be read stop the night
-    once the others are loaded.
+    """What the ledger knows, for the warehouse to read; files that cannot be read, and required
+    sources that cannot be fetched, stop the night once the others are loaded.
     """
     night.landing.close()
     night.untold()
@@ -129,8 +138,8 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
         progress.warn(late)
     for table in LEDGER:
         yield dg.MaterializeResult(asset_key=key("ledger", table))
-    if rejected := night.rejected():
-        said = "\n".join(f"{file}: {why}" for file, why in rejected.items())
+    if refused := night.refused():
+        said = "\n".join(f"{what}: {why}" for what, why in refused.items())
         raise dg.Failure(said, allow_retries=False)
 
 
@@ -156,13 +165,18 @@ def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={f"by {rule}": rules[rule] for rule in sorted(rules)})
 
 
+def _fetched() -> Fetched:
+    company = load_company(company_folder())
+    found: dict[str, list[dg.AssetKey]] = {}
+    for system, folder in live_folders(company):
+        for feed in feeds_of(company, system, folder):
+            found.setdefault(feed.name, []).append(fetched_key(system, folder))
+    return found
+
+
 @dg.definitions
 def sources() -> dg.Definitions:
     by_source = groupby(FEEDS, key=lambda feed: feed.source)
-    return dg.Definitions(
-        assets=[
-            *(_source(name, list(feeds)) for name, feeds in by_source),
-            write_down,
-            person_links,
-        ]
-    )
+    fetched = _fetched()
+    landed = [_source(name, list(feeds), fetched) for name, feeds in by_source]
+    return dg.Definitions(assets=[*landed, write_down, person_links])

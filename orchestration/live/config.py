@@ -1,0 +1,222 @@
+"""What `fetch` of a system in company.yml says: declared once, strict, its secrets by name only."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from orchestration.live.secrets import NAMED, named_in
+
+SECRETIVE = re.compile(r"(?i)auth|token|secret|passw|key")
+FOLDER = re.compile(r"\w[\w.-]*")
+Policy = Literal["required", "optional"]
+
+
+def _secret(value: Any) -> Any:
+    if not isinstance(value, str) or not NAMED.fullmatch(value):
+        raise ValueError("a secret stands in the environment: write ${NAME_OF_ITS_VARIABLE} here")
+    return value
+
+
+Secret = Annotated[str, BeforeValidator(_secret)]
+
+
+class Part(BaseModel):
+    """A part of `fetch`; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Folder(Part):
+    """What is fetched into one folder of landing/<system>/."""
+
+    policy: Policy | None = Field(None, description="Of this folder, where it is another one.")
+
+
+class Rows(Folder):
+    """Rows, asked for from where the last night stopped."""
+
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        description="Column that grows as rows come or change; without one all is fetched.",
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "How far before the last cursor it is read again, in seconds, or of a number that"
+            " much: for rows that were committed late."
+        ),
+    )
+
+
+class Table(Rows):
+    """A table or a query of a database."""
+
+    table: str | None = Field(None, min_length=1, description="A table: orders, or sales.orders.")
+    query: str | None = Field(None, min_length=1, description="A SELECT, in place of a table.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Table":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either `table` or `query`")
+        return self
+
+
+class Resource(Rows):
+    """A resource of an interface that answers in JSON."""
+
+    path: str = Field(description="Below `url`.")
+    params: dict[str, str | int] = Field({}, description="Parameters of the request.")
+    data: str | None = Field(None, description="JSON path of the rows in an answer.")
+    cursor_param: str | None = Field(None, description="Parameter that takes the last cursor.")
+    paginator: dict[str, Any] | None = Field(None, description="Where it pages in another way.")
+
+    @model_validator(mode="after")
+    def _asks_by_cursor(self) -> "Resource":
+        if bool(self.cursor_param) != bool(self.cursor):
+            raise ValueError(
+                "`cursor`, a field of the rows, and `cursor_param`, the parameter that takes its"
+                " last value, need each other"
+            )
+        return self
+
+
+class Files(Folder):
+    """Files of a drop folder, which arrive as they are."""
+
+    path: str = Field(description="Pattern of their paths below `url`.")
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, value: str) -> str:
+        if value.startswith("/") or ".." in PurePosixPath(value).parts:
+            raise ValueError("write it from the folder of `url` on, without a leading / or ..")
+        return value
+
+
+F = TypeVar("F", bound=Folder)
+
+
+class Source(Part, Generic[F]):
+    """Where the rows or files of a system are fetched from."""
+
+    kind: ClassVar[str] = ""
+    schemes: ClassVar[tuple[str, ...]] = ()
+    packages: ClassVar[tuple[str, ...]] = ()  # modules of the extra that it needs
+    parameters: ClassVar[tuple[str, ...]] = ()  # what may stand behind the ? of its address
+
+    url: str = Field(description="Its address; secrets in it as ${NAME}, from the environment.")
+    policy: Policy = Field(
+        "required",
+        description="`required`: nothing is published without it; `optional`: that is a warning.",
+    )
+    attempts: int = Field(3, ge=1, le=10, description="How often it is tried in a night.")
+    wait_seconds: float = Field(
+        2, ge=0, le=60, description="Before the second attempt; doubled for each one after."
+    )
+    folders: dict[str, F] = Field(
+        min_length=1,
+        description="What goes into which folder below landing/<system>/: a feed, or what the"
+        " system's mapping matches.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"no address: {error}") from None
+        if not parts.hostname:
+            raise ValueError("no address: it lacks the host")
+        if parts.password is not None:
+            _secret(parts.password)
+        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+            if name not in cls.parameters:
+                known = ", ".join(cls.parameters) or "none"
+                raise ValueError(f"unknown parameter `{name}`; known are {known}")
+        return value
+
+    @field_validator("folders")
+    @classmethod
+    def _are_folders(cls, value: dict[str, F]) -> dict[str, F]:
+        for name in value:
+            if not FOLDER.fullmatch(name):
+                raise ValueError(f"`{name}`: a folder's name is of letters, digits, ., - and _")
+        return value
+
+    def is_required(self, folder: str) -> bool:
+        return (self.folders[folder].policy or self.policy) == "required"
+
+    @property
+    def place(self) -> str:
+        """The address as it may be shown: without user, password and parameters."""
+        parts = urlsplit(self.url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """The variables of the environment that it names."""
+        return sorted(named_in(self.model_dump()))
+
+
+class Postgres(Source[Table]):
+    """A PostgreSQL database."""
+
+    kind = "postgres"
+    schemes = ("postgresql", "postgres")
+    packages = ("psycopg",)
+    parameters = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+
+
+KINDS: tuple[type[Source], ...] = (Postgres,)
+
+
+def _kind(value: Any) -> str | None:
+    url = value.get("url") if isinstance(value, dict) else getattr(value, "url", None)
+    scheme = str(url).partition("://")[0].lower()
+    return next((kind.kind for kind in KINDS if scheme in kind.schemes), None)
+
+
+SCHEMES = [f"{scheme}://" for kind in KINDS for scheme in kind.schemes]
+Fetch = Annotated[
+    Annotated[Postgres, Tag("postgres")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_scheme",
+        custom_error_message=f"needs `url`, which begins with one of {', '.join(SCHEMES)}",
+    ),
+]
+
+
+def keys_at(where: tuple[str, ...]) -> list[str]:
+    """The keys that are known at a place below `fetch`, which begins with the kind of source."""
+    source = next(kind for kind in KINDS if kind.kind == where[0])
+    part: Any = source
+    if where[1:2] == ("folders",) and len(where) > 3:
+        part = source.model_fields["folders"].annotation.__args__[1]
+    elif len(where) > 2:
+        part = source.model_fields[where[1]].annotation
+    return list(part.model_fields)
+
+
+def place_of(where: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a key stands in company.yml: without the kind of source, which pydantic puts in."""
+    kinds = {kind.kind for kind in KINDS}
+    below = where[2:3] == ("fetch",) and where[3:4] and where[3] in kinds
+    return (*where[:3], *where[4:]) if below else where

@@ -1,0 +1,167 @@
+"""Rows of a database, in batches, as the text in which the database itself writes its values."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from orchestration.live.config import Source, Table
+from orchestration.live.secrets import Secrets
+from orchestration.live.watermark import SourceError
+
+BATCH = 10_000  # rows: some megabytes
+SECONDS = 15  # for a connection to be made
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of text, and of each row the cursor: a number, a text or None."""
+
+    names: Sequence[str]
+    rows: Sequence[Sequence[str | None]]
+    cursors: Sequence[Decimal | str | None]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is and who asks, secrets filled in."""
+
+    host: str
+    port: int | None
+    user: str | None
+    password: str | None
+    database: str
+    parameters: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Address({self.host})"
+
+
+def address(source: Source, secrets: Secrets) -> Address:
+    parts = urlsplit(source.url)
+
+    def plain(value: str | None) -> str | None:
+        return None if value is None else secrets.fill(unquote(value))
+
+    parameters = {name: secrets.fill(value) for name, value in parse_qsl(parts.query)}
+    database = plain(parts.path.strip("/")) or ""
+    return Address(
+        plain(parts.hostname) or "",
+        parts.port,
+        plain(parts.username),
+        plain(parts.password),
+        database,
+        parameters,
+    )
+
+
+def statement(table: Table, quote: str, start: Any) -> str:
+    """The SELECT; with a start, the one parameter that it then takes is the cursor."""
+
+    def name(value: str) -> str:
+        return quote + value.replace(quote, quote * 2) + quote
+
+    if table.table:
+        what = ".".join(name(part) for part in table.table.split("."))
+    else:
+        what = f"({(table.query or '').strip().rstrip(';')}\n) as asked"
+    sql = f"select * from {what}"
+    if start is None:
+        return sql
+    cursor = name(table.cursor or "")
+    return f"{sql.replace('%', '%%')} where {cursor} >= %s or {cursor} is null"
+
+
+def batch(
+    rows: Sequence[Sequence[Any]], names: Sequence[str], cursor: str | None, is_number: bool
+) -> Batch:
+    """A batch of what a driver gave."""
+    texts = [[_text(value) for value in row] for row in rows]
+    if cursor is None:
+        return Batch(names, texts, [None] * len(texts))
+    at = names.index(cursor)
+    found = [row[at] for row in texts]
+    return Batch(names, texts, [_number(v) for v in found] if is_number else found)
+
+
+def position(names: Sequence[str], cursor: str | None) -> int:
+    """Where the cursor stands among the columns."""
+    if cursor is not None and cursor not in names:
+        raise SourceError(f"has no column `{cursor}`, its cursor; it has {', '.join(names)}")
+    return names.index(cursor) if cursor is not None else 0
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value
+
+
+def _number(value: str | None) -> Decimal | None:
+    number = Decimal(value) if value is not None else None
+    return number if number is None or number.is_finite() else None
+
+
+# ---- PostgreSQL
+
+NUMBERS = (20, 21, 23, 26, 700, 701, 1700)  # type oids: integers, floats, numeric
+
+
+@contextmanager
+def _postgres(source: Source, secrets: Secrets) -> Iterator[Any]:
+    """A read-only connection that sees one moment, and in which every value is text."""
+    import psycopg
+    from psycopg.adapt import AdaptersMap
+    from psycopg.types.numeric import IntDumper
+    from psycopg.types.string import StrDumperUnknown, TextLoader
+
+    plain = AdaptersMap()
+    plain.register_loader(0, TextLoader)
+    plain.register_dumper(str, StrDumperUnknown)
+    plain.register_dumper(int, IntDumper)
+    to = address(source, secrets)
+    tls = {} if to.host in LOOPBACK else {"sslmode": "require"}
+    try:
+        with psycopg.connect(
+            host=to.host,
+            port=to.port or 5432,
+            user=to.user,
+            password=to.password,
+            dbname=to.database,
+            connect_timeout=SECONDS,
+            application_name="kizuna",
+            client_encoding="utf8",
+            options="-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1",
+            context=plain,
+            **(tls | to.parameters),
+        ) as connection:
+            connection.read_only = True
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            yield connection
+    except psycopg.OperationalError as error:
+        raise SourceError(str(error), may_pass=True) from None
+    except psycopg.Error as error:
+        raise SourceError(str(error)) from None
+
+
+def postgres_batches(
+    source: Source, table: Table, secrets: Secrets, start: Decimal | str | None
+) -> Iterator[Batch]:
+    """The rows from `start` on, as far as the database sees them in one moment."""
+    with _postgres(source, secrets) as connection, connection.cursor("kizuna") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute(statement(table, '"', start), None if start is None else [str(start)])
+        names = [column.name for column in cursor.description]
+        is_number = cursor.description[position(names, table.cursor)].type_code in NUMBERS
+        yield batch([], names, table.cursor, is_number)
+        while rows := cursor.fetchmany(BATCH):
+            yield batch(rows, names, table.cursor, is_number)
+
+
+def greet_postgres(source: Source, secrets: Secrets) -> None:
+    """Connect, and no more."""
+    with _postgres(source, secrets):
+        pass

@@ -1,0 +1,222 @@
+"""Fetching: what is new at a live source comes into landing/ as files like any other.
+
+A file is written aside and renamed in; then `.fetched.json` beside it moves on. A night that
+ends between the two writes that file again, with all that came since: its name is the same.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.company import Company, ConfigError
+from orchestration.ingest.reading import unique_names
+from orchestration.ledger import fsync
+from orchestration.live import databases
+from orchestration.live.config import Folder, Postgres, Rows, Source, Table
+from orchestration.live.databases import Batch
+from orchestration.live.secrets import Secrets
+from orchestration.live.watermark import SourceError, Watermark, Whole
+from orchestration.settings import secret
+
+STATE = ".fetched.json"
+ASIDE = ".fetching"
+GREETINGS = {Postgres.kind: databases.greet_postgres}
+
+
+@dataclass
+class Fetched:
+    """What became of one folder of a live source in one night."""
+
+    system: str
+    folder: str
+    place: str
+    is_required: bool
+    rows: int = 0
+    files: list[str] = field(default_factory=list)
+    cursor: str | None = None
+    last: date | None = None  # the as-of date of the last night that reached it
+    attempts: int = 0
+    seconds: float = 0.0
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system}/{self.folder}"
+
+
+@dataclass
+class Memory:
+    """How far a folder was fetched: the file beside what was fetched."""
+
+    folder: Path
+    content: dict[str, Any]
+
+    @classmethod
+    def of(cls, folder: Path, asked: Folder) -> "Memory":
+        """What is known; nothing of a cursor, where another thing is asked for than before."""
+        path = folder / STATE
+        content = json.loads(path.read_text()) if path.is_file() else {}
+        wanted = asked.model_dump(mode="json", exclude={"policy", "overlap"})
+        question = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+        if content.get("asked") != question:
+            content = {"number": content.get("number", 0), "asked": question}
+        return cls(folder, content)
+
+    def keep(self) -> None:
+        aside = self.folder / f"{STATE}.tmp"
+        aside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1) + "\n")
+        rename_in(aside, self.folder / STATE)
+
+
+def rename_in(aside: Path, path: Path) -> None:
+    """Have a file that was written aside under its name, whole, whatever happens."""
+    fsync(aside)
+    os.replace(aside, path)
+    fsync(path.parent)
+
+
+def live_folders(company: Company) -> list[tuple[str, str]]:
+    """Every system and folder that is fetched."""
+    return [
+        (name, folder)
+        for name, system in sorted(company.systems.items())
+        if system.fetch
+        for folder in system.fetch.folders
+    ]
+
+
+def first_file(source: Source) -> str:
+    """What the first file is called that is made of a source's rows."""
+    return file_name(1)
+
+
+def file_name(number: int) -> str:
+    return f"fetched-{number:06d}.parquet"
+
+
+def fetch(company: Company, system: str, folder: str, as_of: date) -> Fetched:
+    """Bring what is new into landing/<system>/<folder>/; what is wrong is told, not raised."""
+    source = company.system(system).fetch
+    assert source
+    secrets = secrets_of(source)
+    target = company.landing / system / folder
+    target.mkdir(parents=True, exist_ok=True)
+    memory = Memory.of(target, source.folders[folder])
+    report = Fetched(system, folder, source.place, source.is_required(folder))
+    began = time.monotonic()
+    try:
+        _persist(source, report, lambda: _bring(source, folder, secrets, memory, report))
+        memory.content["as_of"] = as_of.isoformat()
+    except SourceError as error:
+        report.problem = secrets.hide(" ".join(str(error).split())).rstrip(".")
+    last = memory.content.get("as_of")
+    report.last = date.fromisoformat(last) if last else None
+    report.cursor = memory.content.get("cursor")
+    if report.problem:
+        report.problem = _told(report)
+    memory.keep()
+    report.seconds = round(time.monotonic() - began, 1)
+    return report
+
+
+def _told(report: Fetched) -> str:
+    """What could not be fetched from where, how often that was tried, and what to do."""
+    tried = "once" if report.attempts == 1 else f"{report.attempts} times"
+    stands = f"what came as of {report.last} stands, and " if report.last else ""
+    return (
+        f"could not be fetched from {report.place}, tried {tried}: {report.problem}; {stands}the"
+        " next night goes on from there. `kizuna doctor` tries the connection alone"
+    )
+
+
+def try_connection(source: Source) -> None:
+    """Connect and no more, or raise SourceError or ConfigError saying what is wrong."""
+    secrets = secrets_of(source)
+    try:
+        GREETINGS[source.kind](source, secrets)
+    except SourceError as error:
+        raise SourceError(secrets.hide(" ".join(str(error).split()))) from None
+
+
+def _persist(source: Source, report: Fetched, attempt: Callable[[], None]) -> None:
+    """Try it as often as the source says, while trying again may help."""
+    for turn in range(source.attempts):
+        report.attempts = turn + 1
+        try:
+            return attempt()
+        except SourceError as error:
+            if not error.may_pass or report.attempts == source.attempts:
+                raise
+            time.sleep(source.wait_seconds * 2**turn)
+
+
+def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: Fetched) -> None:
+    folder = source.folders[name]
+    assert isinstance(folder, Rows)
+    mark = (
+        Watermark(memory.content, folder.cursor, folder.overlap)
+        if folder.cursor
+        else Whole(memory.content)
+    )
+    number = memory.content["number"] + 1
+    file = memory.folder / file_name(number)
+    aside = memory.folder / f"{ASIDE}.parquet"
+    assert isinstance(folder, Table)
+    try:
+        _write_rows(
+            databases.postgres_batches(source, folder, secrets, mark.start), mark, aside, number
+        )
+        state = mark.state()
+        if mark.has_news:
+            rename_in(aside, file)
+            report.rows, report.files = mark.news, [file.name]
+            state["number"] = number
+    finally:
+        aside.unlink(missing_ok=True)
+    memory.content |= state
+
+
+def _write_rows(
+    batches: Iterator[Batch], mark: Watermark | Whole, aside: Path, number: int
+) -> None:
+    """Write what is new of the batches; every column is text."""
+    writer = None
+    try:
+        for batch in batches:
+            if writer is None:
+                # The number makes each file one of its own, even where its rows are as before.
+                about = {"fetched": str(number)}
+                names = unique_names(batch.names)
+                schema = pa.schema([(name, pa.string()) for name in names], metadata=about)
+                writer = pq.ParquetWriter(aside, schema)
+            new = [
+                row
+                for row, cursor in zip(batch.rows, batch.cursors, strict=True)
+                if mark.admit(cursor, json.dumps(row).encode())
+            ]
+            if new:
+                columns = [pa.array(column, pa.string()) for column in zip(*new, strict=True)]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def secrets_of(source: Source) -> Secrets:
+    """The secrets that a source names, from the environment.
+
+    Raises ConfigError naming those that are not there.
+    """
+    found = {name: secret(name) for name in source.secrets}
+    if missing := [name for name, value in found.items() if value is None]:
+        raise ConfigError(f"{', '.join(missing)}: not in the environment")
+    return Secrets({name: value for name, value in found.items() if value is not None})
