@@ -188,7 +188,7 @@ def _in_zone(value: str, zone: str, business_zone: str) -> str:
 
 
 def types_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    described = connection.execute(f"describe {duck.name(table)}").fetchall()
+    described = connection.execute(f"describe select * from {duck.name(table)}").fetchall()
     return {row[0]: row[1] for row in described}
 
 
