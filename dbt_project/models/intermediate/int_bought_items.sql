@@ -13,112 +13,110 @@ grades as (
 
 ),
 
-described as (
+bought as (
 
     select
-        items.order_item_key,
-        items.order_key,
-        items.product_key,
-        items.person_key,
-        items.order_number,
-        items.order_channel,
-        items.store_key,
-        items.store_id,
-        items.campaign_key,
-        items.campaign_id,
-        items.ordered_at,
-        items.ordered_date,
-        coalesce(items.category, 'unknown') as category,
-        items.product_family,
-        items.grade,
-        items.quantity,
-        items.line_amount,
-        items.profit_amount,
-        items.list_amount,
-        items.reference_amount,
-        items.is_full_price,
-        items.is_above_reference,
-        coalesce(items.grade = grades.highest_grade, false) as is_highest_grade
+        order_item_key,
+        order_key,
+        person_key,
+        order_number,
+        coalesce(category, 'unknown') as category,
+        product_family,
+        grade,
+        is_full_price,
+        is_above_reference,
+        ordered_date,
+        ordered_at
 
     from items
-    left join grades
-        on items.product_family = grades.product_family
-        and items.ordered_at >= grades.begins_at
-        and items.ordered_at < grades.holds_to
 
 ),
 
 -- lines of one order do not come before each other
-compared as (
+by_category as (
 
     select
-        *,
-        min(order_number) over (partition by person_key, category)
-            as category_order_number,
-        min(ordered_date) over (partition by person_key, category)
-            as first_category_date,
-        case when product_family is not null then min(order_number) over (
+        person_key,
+        category,
+        min(order_number) as category_order_number,
+        min(ordered_date) as first_category_date
+
+    from bought
+    group by person_key, category
+
+),
+
+-- only what is of a family can be higher than something else
+of_families as (
+
+    select
+        bought.*,
+        coalesce(bought.grade = grades.highest_grade, false) as is_highest_grade
+
+    from bought
+    left join grades
+        on bought.product_family = grades.product_family
+        and bought.ordered_at >= grades.begins_at
+        and bought.ordered_at < grades.holds_to
+    where bought.product_family is not null
+
+),
+
+by_family as (
+
+    select
+        order_item_key,
+        is_highest_grade,
+        min(order_number) over (partition by person_key, product_family)
+            as family_order_number,
+        min(ordered_date) over (partition by person_key, product_family)
+            as first_family_date,
+        min(case when grade is not null then ordered_date end) over (
             partition by person_key, product_family
-        ) end as family_order_number,
-        case when product_family is not null then min(ordered_date) over (
-            partition by person_key, product_family
-        ) end as first_family_date,
-        case when product_family is not null then min(
-            case when grade is not null then ordered_date end
-        ) over (
-            partition by person_key, product_family
-        ) end as first_graded_date,
-        case when product_family is not null and grade is not null then min(ordered_date) over (
+        ) as first_graded_date,
+        case when grade is not null then min(ordered_date) over (
             partition by person_key, product_family order by grade desc nulls last
             range between unbounded preceding and current row
         ) end as first_as_high_date,
-        case when product_family is not null then max(grade) over (
+        max(grade) over (
             partition by person_key, product_family order by order_number
             range between unbounded preceding and 1 preceding
-        ) end as earlier_grade
+        ) as earlier_grade
 
-    from described
+    from of_families
 
 ),
 
 flagged as (
 
     select
-        order_item_key,
-        order_key,
-        product_key,
-        person_key,
-        order_number,
-        order_channel,
-        store_key,
-        store_id,
-        campaign_key,
-        campaign_id,
-        category,
-        product_family,
-        grade,
-        earlier_grade,
-        quantity,
-        line_amount,
-        profit_amount,
-        list_amount,
-        reference_amount,
-        order_number = category_order_number as is_new_category,
-        coalesce(family_order_number < order_number, false) as is_known_family,
-        coalesce(grade > earlier_grade, false) as is_upgrade,
-        is_full_price,
-        is_above_reference,
-        is_highest_grade,
-        coalesce(is_above_reference, false)
-        or (coalesce(is_full_price, false) and is_highest_grade) as is_premium,
-        first_category_date,
-        first_family_date,
-        first_graded_date,
-        first_as_high_date,
-        ordered_date,
-        ordered_at
+        bought.order_item_key,
+        bought.order_key,
+        bought.person_key,
+        bought.category,
+        bought.product_family,
+        by_family.earlier_grade,
+        bought.order_number = by_category.category_order_number as is_new_category,
+        coalesce(by_family.family_order_number < bought.order_number, false)
+            as is_known_family,
+        coalesce(bought.grade > by_family.earlier_grade, false) as is_upgrade,
+        coalesce(by_family.is_highest_grade, false) as is_highest_grade,
+        coalesce(bought.is_above_reference, false)
+        or (
+            coalesce(bought.is_full_price, false)
+            and coalesce(by_family.is_highest_grade, false)
+        ) as is_premium,
+        by_category.first_category_date,
+        by_family.first_family_date,
+        by_family.first_graded_date,
+        by_family.first_as_high_date,
+        bought.ordered_date
 
-    from compared
+    from bought
+    inner join by_category
+        on bought.person_key = by_category.person_key
+        and bought.category = by_category.category
+    left join by_family on bought.order_item_key = by_family.order_item_key
 
 )
 

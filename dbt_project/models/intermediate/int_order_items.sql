@@ -92,18 +92,14 @@ valued as (
 
     select
         *,
-        {{ money('line_total * fx_rate') }} as line_amount,
-        {%- for price in ['list', 'reference'] %}
-        {{ money(
-            'cast(quantity as decimal(18, 0)) * ' ~ price ~ '_price * product_fx_rate'
-        ) }} as {{ price }}_amount,
+        {{ converted('line_total', 'fx_rate') }} as line_amount,
+        {%- for name, price in [
+            ('list', 'list_price'), ('reference', 'reference_price'), ('cost', 'unit_cost'),
+        ] %}
+        {{ converted(
+            'cast(quantity as decimal(18, 0)) * ' ~ price, 'product_fx_rate'
+        ) }} as {{ name }}_amount{{ ',' if not loop.last }}
         {%- endfor %}
-        case
-            when unit_cost is not null then {{ money(
-                'line_total * fx_rate'
-            ) }} - {{ money('cast(quantity as decimal(18, 0)) * unit_cost * product_fx_rate') }}
-            else {{ money(money('line_total * fx_rate') ~ ' * margin_rate') }}
-        end as profit_amount
 
     from converted
 
@@ -114,6 +110,10 @@ judged as (
 
     select
         *,
+        case
+            when unit_cost is not null then line_amount - cost_amount
+            else {{ money('line_amount * margin_rate') }}
+        end as profit_amount,
         case when quantity > 0 then line_amount >= list_amount end as is_full_price,
         case when quantity > 0 then line_amount > reference_amount end
             as is_above_reference

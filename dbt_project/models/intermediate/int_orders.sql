@@ -104,7 +104,7 @@ converted as (
     select
         valued.*,
         rates.rate as fx_rate,
-        {{ money('valued.goods_value * rates.rate') }} as goods_amount
+        {{ converted('valued.goods_value', 'rates.rate') }} as goods_amount
 
     from valued
     left join rates

@@ -57,9 +57,9 @@ priced as (
         counted.order_key is not null and counted.person_key is null as is_guest,
         coalesce(dated.is_test, false) as is_test,
         dated.status = 'pending' as is_pending,
-        {{ money('dated.total * rates.rate') }} as total_amount,
-        {{ money('coalesce(dated.tax, 0) * rates.rate') }} as tax_amount,
-        {{ money('coalesce(dated.shipping, 0) * rates.rate') }} as shipping_amount,
+        {{ converted('dated.total', 'rates.rate') }} as total_amount,
+        {{ converted('coalesce(dated.tax, 0)', 'rates.rate') }} as tax_amount,
+        {{ converted('coalesce(dated.shipping, 0)', 'rates.rate') }} as shipping_amount,
         counted.goods_amount
 
     from dated

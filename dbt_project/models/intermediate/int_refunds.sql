@@ -97,7 +97,7 @@ converted as (
     select
         counting.*,
         rates.rate as fx_rate,
-        {{ money('counting.amount * rates.rate') }} as refund_amount,
+        {{ converted('counting.amount', 'rates.rate') }} as refund_amount,
         margins.margin_rate as default_margin_rate
 
     from counting
