@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestration.contract import load_contract
+from orchestration.ingest.unpacking import MAX_UNPACKING
 from orchestration.live.config import Fetch, keys_at, place_of
 from orchestration.settings import REFERENCE, VENDORS
 
@@ -121,6 +122,15 @@ class Settings(BaseModel):
     max_shrink_share: Share = Field(
         0.20,
         description="Share of its rows that a full export may lose before the night stops.",
+    )
+
+    max_unpacking_ratio: int = Field(
+        MAX_UNPACKING,
+        ge=1,
+        description=(
+            "Times its own size that a packed file may unpack to before it is taken for a bomb;"
+            " 64 MB are always allowed."
+        ),
     )
 
     def quarantine_ceiling(self, feed: str) -> float:

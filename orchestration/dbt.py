@@ -23,6 +23,7 @@ NO_DEFINITIONS = (
     "name",
     "max_quarantined_share",
     "max_shrink_share",
+    "max_unpacking_ratio",
     "fx_rates.csv",
     "kpi_targets.csv",
     "person_decisions.csv",

@@ -25,6 +25,7 @@ from orchestration.ingest.judging import (
     stop_if_too_bad,
 )
 from orchestration.ingest.mapped import MappedDelivery, map_delivery
+from orchestration.ingest.matching import Matched, match_columns
 from orchestration.ingest.planning import Planned, make_plan, owners_of_ids
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
@@ -161,6 +162,7 @@ class Landing:
         if delivery.mapping:
             mapped = self._map(delivery, load)
             made = mapped.feeds[feed.name]
+            notes = mapped.notes
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
                 table = replace(table, bad=tuple(mapped.bad))
@@ -182,15 +184,10 @@ class Landing:
                     f" {', '.join(most)}" + (f" and {more} more kinds" if more else "")
                 )
         else:
-            file = delivery.files[0]
-            table = read_table(self._connection, file.path, file.form, self.work / load.load_id)
-            names = {column.name for column in feed.columns}
-            texts = {}
-            for position, label in enumerate(table.columns):
-                if label.lower() in names and label.lower() not in texts:
-                    texts[label.lower()] = f"c{position}"
-                else:
-                    unknown[label] = f"c{position}"
+            matched = self._match(delivery, feed, load)
+            table, texts, unknown = matched.table, matched.texts, matched.unknown
+            notes = [*table.notes]
+        report.warnings += [f"{delivery.name}: {note}" for note in notes]
         cast = Cast(
             feed=feed,
             texts=texts,
@@ -199,6 +196,7 @@ class Landing:
             latest=self._latest_event(delivery, load),
             unknown=unknown,
             has_serial_dates=table.has_serial_dates,
+            is_typed=table.is_typed,
         )
         if missing := cast.missing():
             named = ", ".join(f"`{name}`" for name in missing)
@@ -215,6 +213,20 @@ class Landing:
             report.warnings.append(f"{delivery.name}: unknown columns {', '.join(unknown)}")
         return cast, table
 
+    def _match(self, delivery: Delivery, feed: Feed, load: Load) -> Matched:
+        """A canonical file's columns; raises RejectedError where it names none."""
+        file = delivery.files[0]
+        ratio = self.company.settings.max_unpacking_ratio
+        folder = self.work / load.load_id
+        table = read_table(self._connection, file.path, file.form, folder, max_ratio=ratio)
+        matched = match_columns(table, feed)
+        if matched.has_no_header:
+            raise RejectedError(
+                f"its first line names no column of {feed.name} and looks like a row: has it no"
+                " header? Say `header_row: 0` and its `columns` in a mapping"
+            )
+        return matched
+
     def _map(self, delivery: Delivery, load: Load) -> MappedDelivery:
         """A delivery's rows by feed; read once, however many feeds it yields."""
         if delivery.name not in self._mapped:
@@ -228,6 +240,7 @@ class Landing:
                     self.company.settings.business_timezone,
                     self._day_of(load),
                     folder,
+                    max_ratio=self.company.settings.max_unpacking_ratio,
                 )
             except RejectedError as error:
                 self._mapped[delivery.name] = error

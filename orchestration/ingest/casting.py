@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from orchestration.contract import OTHER, Column, Feed, personal_columns
 from orchestration.ingest import duck, tokens
-from orchestration.ingest.spellings import MISSING, NARROW, WIDE, in_zone_to_utc
+from orchestration.ingest.spellings import MISSING, NARROW, NO_VALUE, WIDE, in_zone_to_utc
 
-RULES = "1"  # another number has every file read anew: for when a rule below changes
+RULES = "2"  # another number has every file read anew: for when a rule below changes
+SHEET_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")
+LOST_DIGITS = r"[+-]?(\d+(\.\d+)?[eEｅＥ]\+\d+|\d+\.\d+[eEｅＥ]\d+)"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Cast:
     latest: datetime
     unknown: Mapping[str, str] = field(default_factory=dict)  # name -> SQL of its text
     has_serial_dates: bool = False
+    is_typed: bool = False  # the cells may hold what no text file can: lists, bytes, a NUL
 
     @property
     def _originals(self) -> list[str]:
@@ -71,7 +74,8 @@ class Cast:
         kinds = ", ".join(f'"{o}": "VARCHAR"' for o in (*self._originals, "_why", "_text"))
         labels = [*(c.name for c in self.delivered), *self.unknown]
         whole = ", ".join(
-            f"{duck.text(label)}, {o}" for label, o in zip(labels, self._originals, strict=True)
+            f"{duck.text(label)}, {_shown(o)}"
+            for label, o in zip(labels, self._originals, strict=True)
         )
         reasons = ", ".join(self._reasons())
         return f"""
@@ -123,7 +127,7 @@ class Cast:
     def _extra(self) -> str:
         if not self.unknown:
             return "null::varchar"
-        held = [f"clean(u_{i})" for i in range(len(self.unknown))]
+        held = [f"clean({_shown(f'u_{i}')})" for i in range(len(self.unknown))]
         values = ", ".join(
             f"{duck.text(label)}, "
             + (f"hmac_token(folded({value}))" if label in personal_columns() else value)
@@ -147,7 +151,32 @@ class Cast:
             case "timestamp":
                 return self._timestamp(text)
             case _:
-                return _enum(column, text) if column.enum else _string(column, text)
+                return _enum(column, text) if column.enum else self._string(column, text)
+
+    def _string(self, column: Column, text: str) -> str:
+        """The trimmed text; what is ASCII and has no space around it is taken as it is."""
+        tidy = [
+            f"{text} >= '!'",
+            f"strlen({text}) = length({text})",
+            *(f"not suffix({text}, {duck.text(sign)})" for sign in " \t\n\r"),
+            f"{text} not in ({duck.texts(MISSING)})",
+        ]
+        slow = f"clean({text})"
+        unfit = []
+        if column.is_id:
+            # 1.22158E+17 begins with a digit or a sign, all of which sort before the colon
+            tidy.append(f"({text} > ':' or not (contains({text}, '+') or contains({text}, '.')))")
+            tidy.append(f"not ({text} >= '#' and {text} < '$')")  # an error, #N/A
+            unfit.append(f"regexp_full_match(narrow({text}), {duck.text(LOST_DIGITS)})")
+            unfit.append(f"clean({text}) in ({duck.texts(SHEET_ERRORS)})")
+            slow = f"translate(clean({text}), '{WIDE[:10]}', '{NARROW[:10]}')"
+        if self.is_typed:
+            tidy.append(f"not contains({text}, chr(0))")
+            unfit.append(f"prefix({text}, {duck.text(NO_VALUE)}) or contains({text}, chr(0))")
+        if unfit:
+            slow = f"case when {' or '.join(unfit)} then null else {slow} end"
+        result = f"case when {' and '.join(tidy)} then {text} else {slow} end"
+        return f"lower({result})" if column.lower else result
 
     def _date(self, text: str) -> str:
         slow = f"slow_date({text}, {duck.text(self.business_zone)})"
@@ -208,7 +237,8 @@ class Cast:
 
     def _can_fail(self, column: Column) -> bool:
         if column.type in ("string", "text"):
-            return column.is_id or (bool(column.enum) and OTHER not in column.enum)
+            is_closed = bool(column.enum) and OTHER not in column.enum
+            return self.is_typed or column.is_id or is_closed
         return True
 
     def _too_small(self, column: Column, cancelled_parents: str | None) -> str:
@@ -238,7 +268,8 @@ class Cast:
             if column.name in self.texts:
                 if self._can_fail(column) or column.enum:
                     unfit = f"{whole}{name} is null and clean({text}) is not null"
-                    parts.append(_reason(name, text, unfit, _unfit(column)))
+                    why = self._unfit(column, text)
+                    parts.append(_reason(name, text, unfit, why, literal=False))
                 if column.required:
                     parts.append(_reason(name, text, f"{whole}clean({text}) is null", "missing"))
                 if column.min is not None:
@@ -255,11 +286,30 @@ class Cast:
             parts.append(_reason(event, f"t_{event}", late, "later than its delivery + 1 day"))
         return parts
 
+    def _unfit(self, column: Column, text: str) -> str:
+        """The SQL of what is wrong with a text of which the column's type can make nothing."""
+        reason = duck.text(_unfit(column))
+        if column.is_id:
+            reason = f"""case when clean({text}) in ({duck.texts(SHEET_ERRORS)})
+                then 'an error of a spreadsheet, and no id' else {reason} end"""
+        if self.is_typed and column.type in ("string", "text"):
+            reason = f"""case when contains({text}, chr(0)) then 'holds a NUL'
+                when {text} = {duck.text(NO_VALUE)} then 'bytes that are not text'
+                when prefix({text}, {duck.text(NO_VALUE)})
+                    then 'a list or an object, not one value'
+                else {reason} end"""
+        return reason
+
+
+def _shown(text: str) -> str:
+    """The SQL of a text as people see it."""
+    return f"ltrim({text}, {duck.text(NO_VALUE)})"
+
 
 def _reason(column: str, value: str, when: str, reason: str, *, literal: bool = True) -> str:
     label = "null::varchar" if column == "null" else duck.text(column)
     reason = duck.text(reason) if literal else reason
-    return f"""{{'column': {label}, 'value': {value}::varchar,
+    return f"""{{'column': {label}, 'value': {_shown(f"{value}::varchar")},
         'reason': case when {when} then {reason} end}}"""
 
 
@@ -281,30 +331,12 @@ def _became_other(column: Column, text: str) -> str:
 
 
 def _enum(column: Column, text: str) -> str:
-    fallback = f"when e is not null then '{OTHER}'" if OTHER in column.enum else ""
+    no_value = f"when prefix(e, {duck.text(NO_VALUE)}) then null"
+    fallback = f"{no_value} when e is not null then '{OTHER}'" if OTHER in column.enum else ""
     allowed = duck.texts(column.enum)
     return f"""case when {text} in ({allowed}) then {text}
         else list_transform([lower(narrow({text}))],
             lambda e: case when e in ({allowed}) then e {fallback} end)[1] end"""
-
-
-def _string(column: Column, text: str) -> str:
-    """The trimmed text; what is ASCII and has no space around it is taken as it is."""
-    tidy = [
-        f"{text} >= '!'",
-        f"strlen({text}) = length({text})",
-        *(f"not suffix({text}, {duck.text(sign)})" for sign in " \t\n\r"),
-        f"{text} not in ({duck.texts(MISSING)})",
-    ]
-    slow = f"clean({text})"
-    if column.is_id:
-        # 1.22158E+17 begins with a digit or a sign, all of which sort before the colon
-        tidy.append(f"({text} > ':' or not (contains({text}, '+') or contains({text}, '.')))")
-        slow = rf"""case when regexp_full_match(clean({text}),
-                '[+-]?(\d+(\.\d+)?[eE]\+\d+|\d+\.\d+[eE]\d+)') then null
-            else translate(clean({text}), '{WIDE[:10]}', '{NARROW[:10]}') end"""
-    result = f"case when {' and '.join(tidy)} then {text} else {slow} end"
-    return f"lower({result})" if column.lower else result
 
 
 def fingerprint(parts: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from orchestration.ingest.reading import (
 )
 from orchestration.ingest.records import BadLine
 from orchestration.ingest.shaping import columns_of, no_column, part_of_feed, run
-from orchestration.ingest.unpacking import Form, RejectedError
+from orchestration.ingest.unpacking import MAX_UNPACKING, Form, RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, RawFile
 
 # For expressions, beside DuckDB's own functions.
@@ -68,6 +68,7 @@ class MappedDelivery:
     header: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)  # columns that company.yml does not name
     absent: list[str] = field(default_factory=list)  # and those that it names in vain
+    notes: list[str] = field(default_factory=list)
 
 
 def map_delivery(
@@ -78,6 +79,7 @@ def map_delivery(
     delivered_on: date,
     folder: Path,
     memory_limit: str | None = None,
+    max_ratio: int = MAX_UNPACKING,
 ) -> MappedDelivery:
     """Run a mapping over the files of one delivery, given per entry of its `files`; they arrived
     on the business date `delivered_on`.
@@ -96,7 +98,7 @@ def map_delivery(
             connection.execute(f"create macro {macro}")
         serial = False
         for entry, files in entries.items():
-            serial |= _materialise(connection, mapping, entry, files, folder, delivery)
+            serial |= _materialise(connection, mapping, entry, files, folder, delivery, max_ratio)
         for entry in mapping.spare - entries.keys():
             connection.execute(_empty(entry, mapping.files[entry]))
         for lock in LOCKS:
@@ -127,13 +129,14 @@ def _materialise(
     files: Sequence[DeliveredFile],
     folder: Path,
     delivery: MappedDelivery,
+    max_ratio: int,
 ) -> bool:
     """Make the table of an entry's files; whether it holds Excel's serial dates."""
     how, serial = mapping.files[entry], False
     parts = []
     for index, file in enumerate(files):
         part = f"{entry}_{index}"
-        table = read_table(connection, file.path, file.form, folder / part, how.layout)
+        table = read_table(connection, file.path, file.form, folder / part, how.layout, max_ratio)
         try:
             _copy_in(connection, part, table, file.name)
         except (duckdb.Error, MiscountError) as error:
@@ -142,6 +145,7 @@ def _materialise(
             table = table.repair()
             _copy_in(connection, part, table, file.name)
         delivery.bad += table.bad
+        delivery.notes += table.notes
         delivery.bad += [
             BadLine(*row)
             for row in connection.execute(
@@ -166,7 +170,8 @@ def _empty(entry: str, how: Files) -> str:
 
 
 def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, name: str) -> None:
-    cells = ", ".join(f"clean(c{i}) as c{i}" for i in range(len(table.columns)))
+    mark = duck.text(spellings.NO_VALUE)
+    cells = ", ".join(f"clean(ltrim(c{i}, {mark})) as c{i}" for i in range(len(table.columns)))
     connection.execute(f"""
         create or replace table {duck.name(part)} as
         select {cells}, _why, _text, {duck.text(name)} as _file, _newlines,

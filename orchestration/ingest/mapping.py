@@ -36,7 +36,7 @@ def _listed(value: Any) -> Any:
 Texts = Annotated[list[Text], BeforeValidator(_listed)]
 
 
-Encoding = Literal["utf-8", "utf-16", "cp932"]
+Encoding = Literal["utf-8", "utf-16", "cp932", "euc-jp"]
 
 
 class Part(BaseModel):
@@ -62,8 +62,8 @@ class Files(Part):
     encoding: Annotated[list[Encoding], BeforeValidator(_listed)] = Field(
         [],
         description=(
-            "UTF-8 unless said; CP932 is never guessed. Of several the first in which all of the"
-            " file is valid."
+            "UTF-8 unless said; CP932 and EUC-JP are never guessed. Of several the first in"
+            " which all of the file is valid."
         ),
     )
     delimiter: Annotated[

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from orchestration.ingest import duck
 from orchestration.ingest.records import (
+    BLANK,
     MAX_LINE,
     REPEATED_HEADER,
     BadLine,
@@ -16,7 +18,9 @@ from orchestration.ingest.records import (
     rewrite,
     top_records,
 )
+from orchestration.ingest.spellings import NO_VALUE
 from orchestration.ingest.unpacking import (
+    MAX_UNPACKING,
     Form,
     RejectedError,
     Scan,
@@ -24,6 +28,7 @@ from orchestration.ingest.unpacking import (
     scan,
     unpack,
 )
+from orchestration.ingest.workbooks import choose_sheet
 
 LOOKED_THROUGH = 30  # rows at the top of a file, for its header
 JSON_LINES = Dialect("\x1f", "")  # a sign that stands in no valid line of JSON
@@ -59,6 +64,9 @@ class Table:
     lines: int | None = None  # that counting must arrive at
     bad: tuple[BadLine, ...] = ()
     has_serial_dates: bool = False
+    labels: tuple[str, ...] = ()  # the columns' names as delivered, where two can be the same
+    is_typed: bool = False  # the cells may hold what no text file can: lists, bytes, a NUL
+    notes: tuple[str, ...] = ()  # what else is to be told of the file
     repair: Callable[[], "Table"] | None = None
 
     def check_count(self, lines: int) -> None:
@@ -77,13 +85,15 @@ def read_table(
     form: Form,
     folder: Path,
     layout: Layout | None = None,
+    max_ratio: int = MAX_UNPACKING,
 ) -> Table:
-    """The table that a file holds. Writes what it must unpack or decode to `folder`.
+    """The table that a file holds. Writes what it must unpack or decode to `folder`; what would
+    unpack to more than `max_ratio` times its size is rejected.
 
     Raises RejectedError where the file cannot be read at all.
     """
     layout = layout or Layout()
-    plain = unpack(path, form, layout.encodings, folder)
+    plain = unpack(path, form, layout.encodings, folder, max_ratio)
     if plain == path:
         plain = folder / "delivered"
         plain.unlink(missing_ok=True)
@@ -91,7 +101,7 @@ def read_table(
     if form.format == "parquet":
         return _parquet(connection, plain)
     if form.format == "xlsx":
-        return _xlsx(connection, plain, layout)
+        return _xlsx(connection, plain, layout, max_ratio)
     plain = free_of_old_newlines(plain, folder)
     if form.format == "jsonl":
         return _json_lines(connection, plain, folder)
@@ -130,16 +140,25 @@ def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
         raise RejectedError(
             f"has {len(header)} columns where the mapping names {len(layout.columns)}"
         )
-    seen = scan(path)
+    seen = _scanned(path)
 
     def repaired() -> Table:
         copy = folder / "rewritten.csv"
         bad = rewrite(path, dialect, lines, header, copy)
-        return _rewritten(copy, names, tuple(bad))
+        return replace(_rewritten(copy, names, tuple(bad)), labels=labels)
 
+    labels = () if layout.columns else tuple(header)
     if seen.has_nul or not is_plain:
         return repaired()
-    return _clean(path, dialect, names, tuple(header), records, lines, seen, repaired)
+    table = _clean(path, dialect, names, tuple(header), records, lines, seen, repaired)
+    return replace(table, labels=labels)
+
+
+def _scanned(path: Path) -> Scan:
+    seen = scan(path)
+    if seen.escaped_in:
+        raise RejectedError(f"line {seen.escaped_in}: is ISO-2022-JP: deliver it as UTF-8")
+    return seen
 
 
 def _found(
@@ -198,10 +217,15 @@ def _clean(
             f"coalesce(length({c}) - length(replace({c}, chr(10), '')), 0)" for c in columns
         )
         newlines = f"case when {spans} then {breaks} else 0 end"
+    named = [(c, cell.strip(BLANK)) for c, cell in zip(columns, header, strict=True) if cell]
     repeats = " and ".join(
-        f"{c} = {duck.text(cell)}" for c, cell in zip(columns, header, strict=True) if cell
+        f"trim({c}, {duck.text(BLANK)}) = {duck.text(cell)}" for c, cell in named
     )
-    why = f"case when {repeats} then {duck.text(REPEATED_HEADER)} end" if repeats else "null"
+    why = "null"
+    if named:  # DuckDB works out a `case` only where it comes to it
+        first, cell = named[0]
+        why = f"""case when contains({first}, {duck.text(cell)})
+            then case when {repeats} then {duck.text(REPEATED_HEADER)} end end"""
     if len(names) == 1:
         why = f"case when c0 is null then '' else {why} end"
     sql = f"""
@@ -237,7 +261,7 @@ def _read_csv(path: Path, columns: Sequence[str], dialect: Dialect, skip: int) -
 
 
 def _json_lines(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Table:
-    seen = scan(path)
+    seen = _scanned(path)
 
     def repaired() -> Table:
         copy = folder / "rewritten.csv"
@@ -260,28 +284,44 @@ def _json_lines(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path)
 def _json(connection: duckdb.DuckDBPyConnection, lines: Table) -> Table:
     """The table of a file's lines, each an object, as the table of their keys."""
     is_object = "json_valid(c0) and json_type(c0) = 'OBJECT'"
-    keys = [
-        key
-        for (key,) in connection.execute(f"""
-            select distinct unnest(json_keys(case when {is_object} then c0 end)) as key
-            from ({lines.sql}) order by key
-        """).fetchall()
-    ]
-    pointers = duck.texts(["/" + key.replace("~", "~0").replace("/", "~1") for key in keys])
-    columns = "".join(f"held[{i + 1}] as c{i}, " for i in range(len(keys)))
+    found = connection.execute(f"""
+        select key, max(times) from (
+            select key, row, count(*) as times from (
+                select row_number() over () as row,
+                    unnest(json_keys(case when {is_object} then c0 end)) as key
+                from ({lines.sql})
+            ) group by all
+        ) group by key order by key
+    """).fetchall()
+    first = None if found else connection.execute(f"from ({lines.sql}) limit 1").fetchone()
+    if first and str(first[0]).lstrip().startswith("["):
+        raise RejectedError("is an array of JSON: one object a line is wanted")
+    keys = [key for key, _ in found]
+    pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]
+    columns = "".join(
+        f"""case when held[{i + 1}][1] in ('{{', '[')
+            and json_type(c0, {duck.text(pointer)}) in ('OBJECT', 'ARRAY')
+            then {duck.text(NO_VALUE)} || held[{i + 1}] else held[{i + 1}] end as c{i}, """
+        for i, pointer in enumerate(pointers)
+    )
+    twice = "null::varchar"
+    if any(times > 1 for _, times in found):
+        twice = f"""case when {is_object} then (
+            list_filter(json_keys(c0), (k, i) -> list_position(json_keys(c0), k) <> i))[1] end"""
     sql = f"""
         select {columns} _row, _newlines, _why, case when _why <> '' then c0 end as _text
         from (
             select c0, _row, _newlines,
                 case when trim(coalesce(c0, '')) = '' then ''
                     when not json_valid(c0) then 'not valid JSON'
-                    when json_type(c0) <> 'OBJECT' then 'not a JSON object' end as _why,
+                    when json_type(c0) <> 'OBJECT' then 'not a JSON object'
+                    else 'the key `' || {twice} || '` stands twice' end as _why,
                 case when {is_object}
-                    then json_extract_string(c0, [{pointers}]::varchar[]) end as held
+                    then json_extract_string(c0, [{duck.texts(pointers)}]::varchar[]) end as held
             from ({lines.sql})
         )
     """
-    return replace(lines, columns=tuple(keys), sql=sql)
+    return replace(lines, columns=tuple(keys), sql=sql, is_typed=True)
 
 
 # ---- Parquet and XLSX
@@ -295,18 +335,20 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> Table:
         raise RejectedError(f"not readable as Parquet: {first_line(error)}") from None
     held = [(label, kind) for label, kind, *_ in described if label != "file_row_number"]
     columns = "".join(
-        f"{as_text(duck.name(label), kind)} as c{i}, " for i, (label, kind) in enumerate(held)
+        f"{as_text(duck.name(label), kind, NO_VALUE)} as c{i}, "
+        for i, (label, kind) in enumerate(held)
     )
     sql = f"""
         select {columns} file_row_number + 1 as _row, 0 as _newlines,
             null::varchar as _why, null::varchar as _text
         from {read}
     """
-    return Table(tuple(label for label, _ in held), sql)
+    labels = tuple(pq.read_schema(path).names)
+    return Table(tuple(label for label, _ in held), sql, labels=labels, is_typed=True)
 
 
-def as_text(value: str, kind: str) -> str:
-    """A typed value as the text that a CSV would hold."""
+def as_text(value: str, kind: str, mark: str = "") -> str:
+    """A typed value as the text that a CSV would hold, with `mark` before what none would."""
     if kind in ("FLOAT", "DOUBLE"):
         return f"""case
             when not isfinite({value}) then 'NaN'
@@ -318,18 +360,20 @@ def as_text(value: str, kind: str) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"{value}::timestamp::varchar || 'Z'"
     if kind == "BLOB":
-        return f"try(decode({value}))"
+        return f"case when {value} is not null then coalesce(try(decode({value})), '{mark}') end"
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
-        return f"to_json({value})::varchar"
+        return f"'{mark}' || to_json({value})::varchar"
     return f"{value}::varchar"
 
 
-def _xlsx(connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout) -> Table:
+def _xlsx(
+    connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout, max_ratio: int
+) -> Table:
     duck.load_excel(connection)
-    sheet = f", sheet = {duck.text(layout.sheet)}" if layout.sheet else ""
+    sheet = choose_sheet(path, layout.sheet, max_ratio)
     read = (
         f"read_xlsx({duck.path(path)}, all_varchar = true, header = false,"
-        f" stop_at_empty = false{sheet})"
+        f" stop_at_empty = false, sheet = {duck.text(sheet.name)})"
     )
     try:
         cells = [label for label, *_ in connection.execute(f"describe from {read}").fetchall()]
@@ -359,7 +403,8 @@ def _xlsx(connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout) -> 
         from (select *, row_number() over () as _row from {read})
         where _row > {above}
     """
-    return Table(unique_names(header), sql, has_serial_dates=True)
+    labels = () if layout.columns else tuple((cell or "") for cell in header)
+    return Table(unique_names(header), sql, has_serial_dates=True, labels=labels, notes=sheet.notes)
 
 
 def first_line(error: Exception) -> str:

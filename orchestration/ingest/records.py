@@ -1,6 +1,7 @@
 """Records of a delimited text file, one by one: for headers, and for files that DuckDB refuses."""
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from orchestration.ingest.unpacking import RejectedError
 
 MAX_LINE = 2_000_000  # bytes, which is also DuckDB's own limit
 REPEATED_HEADER = "the header, repeated"
+BLANK = " \t\r\n\ufeff\x1a"  # space, a mark of UTF-8 within a file, and the end that DOS wrote
 MAX_RECORD_LINES = 1_000  # a value does not hold more line breaks; a stray quote would
 
 csv.field_size_limit(MAX_LINE)
@@ -28,8 +30,9 @@ class Dialect:
         """The values of one record; None where the text is no whole record."""
         if not self.quote or self.quote not in text:
             return text.split(self.delimiter)
+        # lines end with \n alone: a form feed or a line separator stands within a value
         reader = csv.reader(
-            text.splitlines(keepends=True),
+            io.StringIO(text, newline="\n"),
             delimiter=self.delimiter,
             quotechar=self.quote,
             strict=True,
@@ -85,7 +88,8 @@ class Lines:
         except UnicodeDecodeError as error:
             raise RejectedError(
                 f"line {self.number}, byte {self.byte + error.start}: not UTF-8"
-                f" ({error.reason}); if it is CP932, say `encoding: cp932` in its mapping"
+                f" ({error.reason}); if it is CP932 (or EUC-JP), say `encoding: cp932`"
+                " (or `euc-jp`) in its mapping"
             ) from None
         self.byte += len(raw)
         return text
@@ -100,17 +104,20 @@ def records(
 ) -> Iterator[Record | BadLine]:
     """Every record, and every line that is none; blank lines are passed over.
 
-    A record of another width than `width` is bad. After a bad line the next one is tried, so
+    A record of another width than `width` is bad; empty values behind its last are left away, as
+    DuckDB does. After a bad line the next one is tried, so
     that a stray quote costs one line and not the rest of the file. Raises RejectedError where
     the file was cut in the middle of its last record.
     """
     lines = Lines(file)
     while (first := lines.next()) is not None:
-        if not first.strip():
+        if not first.strip(BLANK):
             continue
         number = lines.number
         taken = [first]
         values = _values(lines, taken, dialect)
+        if values and width is not None and not any(values[width:]):
+            values = values[:width]
         text = "".join(taken)
         cut = not taken[-1].endswith("\n") and not lines.waiting
         if "\0" in text:
@@ -131,6 +138,8 @@ def records(
 
 def _values(lines: Lines, taken: list[str], dialect: Dialect) -> list[str] | None:
     """The values of the record that begins with the line taken; takes more as quotes demand."""
+    if (whole := dialect.split(taken[0].rstrip("\r\n"))) is not None:
+        return whole  # a quote within a value opens nothing
     quotes = taken[0].count(dialect.quote) if dialect.quote else 0
     size = len(taken[0])
     while quotes % 2 == 1:
@@ -194,6 +203,7 @@ def rewrite(
     Returns the lines that are no rows.
     """
     bad: list[BadLine] = []
+    header = [name.strip(BLANK) for name in names]
     with path.open("rb") as file, to.open("w", encoding="utf-8", newline="") as out:
         write = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
         for record in records(file, dialect, len(names)):
@@ -201,7 +211,7 @@ def rewrite(
                 continue
             if isinstance(record, BadLine):
                 bad.append(record)
-            elif list(record.values) == list(names):
+            elif [value.strip(BLANK) for value in record.values] == header:
                 bad.append(BadLine(record.line, dialect.delimiter.join(names), REPEATED_HEADER))
             else:
                 write((record.line, *record.values))

@@ -11,6 +11,7 @@ from orchestration.ingest import duck
 # Surrounding space: ASCII, no-break, ideographic, and a byte order mark within a file.
 SPACE = " \t\r\n\u00a0\u3000\ufeff"
 MISSING = ("", "NULL", "nan")
+NO_VALUE = "\x1f"  # stands before a list or an object, and alone for bytes that are no text
 WIDE, NARROW = "０１２３４５６７８９．，－−＋／：￥＄　", "0123456789.,--+/:¥$ "
 MOMENT = (
     r"^(\d{4})-(\d{1,2})-(\d{1,2})"

@@ -12,17 +12,36 @@ import zstandard
 
 CHUNK = 1 << 20
 NEWLINE = "\n"
+FIRST_OF_JAPAN = "\u3000"  # of the signs of its script
 TEXT_FORMATS = ("csv", "tsv", "jsonl")
 FORMATS = (*TEXT_FORMATS, "parquet", "xlsx")
 COMPRESSIONS = ("gz", "zst")
 ARCHIVES = (
     "zip", "tar", "tgz", "tbz", "tbz2", "txz", "7z", "rar", "bz2", "xz", "lz4", "lzma", "z", "cab",
+    "lzh", "lha",
 )  # fmt: skip
-ENCODINGS = ("utf-8", "utf-16", "cp932")
+ENCODINGS = {"cp932": "cp932", "euc-jp": "euc_jp"}  # that no mark tells, by Python's names
 # Text of an export rarely packs to less than a fiftieth; a bomb packs to a thousandth.
 MAX_UNPACKING = 200
 UNPACKED_WITHOUT_ASKING = 64 << 20
 ZSTD_CHUNK = 1 << 12  # a bomb of this size unpacks to little over 100 MB
+# What a file is, whatever its name says, by its first bytes.
+SIGNS = {
+    b"PK\x03\x04": "a zip archive (an .xlsx workbook is one too)",
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PAR1": "Parquet",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls), which is to be saved as .xlsx",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"BZh": "a bz2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"%PDF": "a PDF",
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+}
+PAGES = (b"<!doctype html", b"<html")
+HEAD = 512  # bytes; the kind of a tar archive stands before the 263rd
 # What Python's cp932 makes of bytes that mean nothing in it.
 NOT_CP932 = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 MARKS = {
@@ -51,6 +70,7 @@ class Scan:
     lines: int  # blank ones at the end do not count
     has_quotes: bool
     has_nul: bool
+    escaped_in: int | None = None  # the line of the first escape sequence of ISO-2022-JP
 
 
 def form_of(name: str, declared: str | None = None) -> Form:
@@ -82,9 +102,16 @@ def digest(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def unpack(path: Path, form: Form, encodings: Sequence[str], folder: Path) -> Path:
+def unpack(
+    path: Path,
+    form: Form,
+    encodings: Sequence[str],
+    folder: Path,
+    max_ratio: int = MAX_UNPACKING,
+) -> Path:
     """The file's plain content, in UTF-8 where it is text: itself, or a copy in `folder`. Of
-    several encodings the first holds in which all of the file is valid.
+    several encodings the first holds in which all of the file is valid. What unpacks to more
+    than `max_ratio` times its size is not unpacked.
 
     Raises RejectedError naming the byte (and line) where the file is broken.
     """
@@ -93,12 +120,13 @@ def unpack(path: Path, form: Form, encodings: Sequence[str], folder: Path) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     if form.compression:
         unpacked = folder / "unpacked"
-        _write(unpacked, _unpacked(path, form.compression))
+        _write(unpacked, _unpacked(path, form.compression, max_ratio))
         path = unpacked
         if path.stat().st_size == 0:
             raise RejectedError("the file is empty once unpacked (0 bytes)")
     if form.format not in TEXT_FORMATS:
         return path
+    _refuse_disguised(path)
     decoded = folder / "decoded"
     for encoding in encodings[:-1]:
         try:
@@ -122,17 +150,37 @@ def _write(path: Path, chunks: Iterator[bytes]) -> None:
         raise OSError(error.errno or 0, error.strerror, str(path)) from error
 
 
-def _unpacked(path: Path, compression: str) -> Iterator[bytes]:
-    limit = max(UNPACKED_WITHOUT_ASKING, path.stat().st_size * MAX_UNPACKING)
+def _unpacked(path: Path, compression: str, max_ratio: int) -> Iterator[bytes]:
     size = 0
     for chunk in _gunzipped(path) if compression == "gz" else _unzstded(path):
         size += len(chunk)
-        if size > limit:
-            raise RejectedError(
-                f"unpacks to more than {MAX_UNPACKING} times its size: taken for a zip bomb;"
-                " deliver it unpacked if it is none"
-            )
+        refuse_bomb(path, size, max_ratio)
         yield chunk
+
+
+def refuse_bomb(path: Path, unpacked: int, max_ratio: int) -> None:
+    """Raise RejectedError where so many bytes are too many for what they come out of."""
+    if unpacked > max(UNPACKED_WITHOUT_ASKING, path.stat().st_size * max_ratio):
+        raise RejectedError(
+            f"unpacks to more than {max_ratio} times its size: taken for a zip bomb; if it is"
+            " none, deliver it unpacked, or raise max_unpacking_ratio in company.yml"
+        )
+
+
+def _refuse_disguised(path: Path) -> None:
+    """Raise RejectedError where a text file is none, by its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    found = next((what for sign, what in SIGNS.items() if head.startswith(sign)), None)
+    if head[257:262] == b"ustar":
+        found = "a tar archive"
+    elif head.lstrip().lower().startswith(PAGES):
+        found = "a web page (one to sign in perhaps, saved in place of the export)"
+    if found:
+        raise RejectedError(f"is {found}, whatever its name says")
+    zeros = [head[start::2].count(0) * 2 / len(head) for start in (0, 1)] if head else [0]
+    if max(zeros) > 0.3 and min(zeros) < 0.1 and not head.startswith(tuple(MARKS)):
+        raise RejectedError("is UTF-16 without its byte order mark (byte 0), or no text at all")
 
 
 def _gunzipped(path: Path) -> Iterator[bytes]:
@@ -182,9 +230,29 @@ def _codec(path: Path, encoding: str | None) -> str | None:
         return marked
     if encoding == "utf-16":
         raise RejectedError("not UTF-16: it has no byte order mark (byte 0)")
-    if encoding == "cp932" and not marked:
-        return "cp932"
+    codec = ENCODINGS.get(encoding or "")
+    if codec and not marked:
+        if _is_japanese_utf8(path):
+            raise RejectedError(
+                f"is UTF-8, and not {(encoding or '').upper()} as its mapping says: take its"
+                " `encoding` away"
+            )
+        return codec
     return None
+
+
+def _is_japanese_utf8(path: Path) -> bool:
+    """Whether a file is UTF-8 with Japanese in it: no text of another encoding is so by chance."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    found = False
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(CHUNK):
+                found |= max(decoder.decode(chunk), default="") >= FIRST_OF_JAPAN
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return found
 
 
 def _decoded(path: Path, codec: str) -> Iterator[bytes]:
@@ -203,7 +271,7 @@ def _decoded(path: Path, codec: str) -> Iterator[bytes]:
                 sound = error.object[: error.start].decode(codec, "replace")
                 raise RejectedError(
                     f"line {line + sound.count(NEWLINE)}, byte"
-                    f" {start - pending + error.start}: not {codec.upper()}"
+                    f" {start - pending + error.start}: not {codec.upper().replace('_', '-')}"
                     f" ({error.reason}); say the right `encoding` in its mapping"
                 ) from None
             if text:
@@ -217,14 +285,17 @@ def _decoded(path: Path, codec: str) -> Iterator[bytes]:
 def scan(path: Path) -> Scan:
     """Count lines and look for what needs care; a glance at the speed of the disk."""
     lines, quotes, nul, tail = 0, False, False, b""
+    escaped = None
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
+            if escaped is None and (at := chunk.find(b"\x1b$")) >= 0:
+                escaped = lines + chunk.count(b"\n", 0, at) + 1
             lines += chunk.count(b"\n")
             quotes = quotes or b'"' in chunk
             nul = nul or b"\0" in chunk
             tail = (tail + chunk)[-CHUNK:]
     blank = tail[len(tail.rstrip(b"\r\n")) :].count(b"\n")
-    return Scan(lines - blank + 1, quotes, nul)
+    return Scan(lines - blank + 1, quotes, nul, escaped)
 
 
 def free_of_old_newlines(path: Path, folder: Path) -> Path:
