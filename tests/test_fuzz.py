@@ -200,7 +200,7 @@ def test_damage_at_random_loses_and_changes_no_row_in_silence(tmp_path_factory, 
 
 
 @pytest.mark.sweep
-@settings(max_examples=150, **QUIET)
+@settings(max_examples=60, **QUIET)
 @given(damages=st.lists(FILES, min_size=20, max_size=20))
 def test_much_damage_at_random_loses_and_changes_no_row_in_silence(tmp_path_factory, damages):
     check_random_damage(tmp_path_factory.mktemp("damage"), damages)

@@ -276,6 +276,13 @@ def _json_lines(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path)
     """
     table = Table(("line",), lines, repair=repaired)
     try:
+        # DuckDB passes over what follows a line that is far too long, without a word
+        (rows,) = connection.execute(
+            f"select count(*) from (select c0, length(c0) as size from ({lines})) where size is"
+            " null or size >= 0"
+        ).fetchone() or (0,)
+        if not seen.lines <= rows <= seen.lines + seen.blank:
+            return repaired()
         return _json(connection, table)
     except duckdb.InvalidInputException:
         return repaired()
@@ -293,9 +300,8 @@ def _json(connection: duckdb.DuckDBPyConnection, lines: Table) -> Table:
             ) group by all
         ) group by key order by key
     """).fetchall()
-    first = None if found else connection.execute(f"from ({lines.sql}) limit 1").fetchone()
-    if first and str(first[0]).lstrip().startswith("["):
-        raise RejectedError("is an array of JSON: one object a line is wanted")
+    if not found:
+        _refuse_other_json(connection, lines)
     keys = [key for key, _ in found]
     pointers = ["/" + key.replace("~", "~0").replace("/", "~1") for key in keys]
     columns = "".join(
@@ -322,6 +328,14 @@ def _json(connection: duckdb.DuckDBPyConnection, lines: Table) -> Table:
         )
     """
     return replace(lines, columns=tuple(keys), sql=sql, is_typed=True)
+
+
+def _refuse_other_json(connection: duckdb.DuckDBPyConnection, lines: Table) -> None:
+    """Raise RejectedError where no line is an object, by what the first is."""
+    first = connection.execute(f"select left(ltrim(c0), 1) from ({lines.sql}) limit 1").fetchone()
+    if first and first[0]:
+        what = "is an array of JSON" if first[0] == "[" else "line 1 and all others: no JSON object"
+        raise RejectedError(f"{what}: one object a line is wanted")
 
 
 # ---- Parquet and XLSX

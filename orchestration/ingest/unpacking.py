@@ -67,9 +67,10 @@ class Form:
 class Scan:
     """What a glance over the bytes of a text file tells."""
 
-    lines: int  # blank ones at the end do not count
+    lines: int  # but those of `blank`
     has_quotes: bool
     has_nul: bool
+    blank: int = 0  # blank lines at the end
     escaped_in: int | None = None  # the line of the first escape sequence of ISO-2022-JP
 
 
@@ -295,7 +296,7 @@ def scan(path: Path) -> Scan:
             nul = nul or b"\0" in chunk
             tail = (tail + chunk)[-CHUNK:]
     blank = tail[len(tail.rstrip(b"\r\n")) :].count(b"\n")
-    return Scan(lines - blank + 1, quotes, nul, escaped)
+    return Scan(lines - blank + 1, quotes, nul, blank, escaped)
 
 
 def free_of_old_newlines(path: Path, folder: Path) -> Path:
