@@ -99,7 +99,6 @@ def map_delivery(
         serial = False
         for entry, files in entries.items():
             serial |= _materialise(connection, mapping, entry, files, folder, delivery, max_ratio)
-            serial |= _materialise(connection, mapping, entry, files, folder, delivery, max_ratio)
         for entry in mapping.spare - entries.keys():
             connection.execute(_empty(entry, mapping.files[entry]))
         for lock in LOCKS:
