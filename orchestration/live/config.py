@@ -19,6 +19,7 @@ from pydantic import (
 from orchestration.live.secrets import NAMED, named_in
 
 SECRETIVE = re.compile(r"(?i)auth|token|secret|passw|key")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FOLDER = re.compile(r"\w[\w.-]*")
 Policy = Literal["required", "optional"]
 
@@ -75,6 +76,54 @@ class Table(Rows):
         return self
 
 
+# What each way of paging and of saying who asks is told, by the names of dlt's rest_api source.
+PAGING: dict[str, tuple[str, ...]] = {
+    "single_page": (),
+    "page_number": ("base_page", "page_param", "total_path", "maximum_page", "has_more_path"),
+    "offset": ("limit", "limit_param", "offset_param", "total_path", "has_more_path"),
+    "json_link": ("next_url_path",),
+    "header_link": ("links_next_key",),
+    "cursor": ("cursor_path", "cursor_param", "has_more_path"),
+    "header_cursor": ("cursor_key", "cursor_param"),
+}
+ASKING: dict[str, tuple[str, ...]] = {
+    "bearer": ("token",),
+    "api_key": ("name", "api_key", "location"),
+    "http_basic": ("username", "password"),
+    "oauth2_client_credentials": ("access_token_url", "client_id", "client_secret"),
+}
+OPEN = ("name", "location", "username", "access_token_url", "client_id")  # no secrets
+
+
+def _one_of(value: Any, ways: dict[str, tuple[str, ...]]) -> Any:
+    """A mapping with a `type` and what belongs to it; a text is the type alone."""
+    value = {"type": value} if isinstance(value, str) else value
+    if not isinstance(value, dict) or value.get("type") not in ways:
+        raise ValueError(f"needs `type`, one of {', '.join(ways)}")
+    keys = ways[value["type"]]
+    if strange := [key for key in value if key not in ("type", *keys)]:
+        raise ValueError(f"unknown key `{strange[0]}`; known are {', '.join(keys) or 'none'}")
+    return value
+
+
+def _paginator(value: Any) -> Any:
+    return _one_of(value, PAGING)
+
+
+def _auth(value: Any) -> Any:
+    value = _one_of(value, ASKING)
+    for key in ASKING[value["type"]]:
+        if key in value or key not in ("name", "location"):
+            if key not in value:
+                raise ValueError(f"needs `{key}`")
+            if key not in OPEN:
+                _secret(value[key])
+    return value
+
+
+Paginator = Annotated[dict[str, Any], BeforeValidator(_paginator)]
+
+
 class Resource(Rows):
     """A resource of an interface that answers in JSON."""
 
@@ -82,7 +131,7 @@ class Resource(Rows):
     params: dict[str, str | int] = Field({}, description="Parameters of the request.")
     data: str | None = Field(None, description="JSON path of the rows in an answer.")
     cursor_param: str | None = Field(None, description="Parameter that takes the last cursor.")
-    paginator: dict[str, Any] | None = Field(None, description="Where it pages in another way.")
+    paginator: Paginator | None = Field(None, description="Where it pages in a way of its own.")
 
     @model_validator(mode="after")
     def _asks_by_cursor(self) -> "Resource":
@@ -184,7 +233,39 @@ class Postgres(Source[Table]):
     parameters = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
-KINDS: tuple[type[Source], ...] = (Postgres,)
+class Api(Source[Resource]):
+    """An interface over HTTP that answers in JSON."""
+
+    kind = "rest"
+    schemes = ("https", "http")
+    packages = ("dlt",)
+
+    auth: Annotated[dict[str, Any], BeforeValidator(_auth)] | None = Field(
+        None, description="Who asks: `type` and what belongs to it."
+    )
+    headers: dict[str, str] = Field({}, description="Sent with every request.")
+    paginator: Paginator = Field(description="How answers go on: `type` and what belongs to it.")
+    requests_per_second: float | None = Field(
+        None, gt=0, description="No more than so many; that an answer says wait is obeyed anyway."
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _hold_no_secrets(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, held in value.items():
+            if SECRETIVE.search(name) and not NAMED.search(held):
+                raise ValueError(f"`{name}` looks like a secret: write ${{NAME_OF_ITS_VARIABLE}}")
+        return value
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> "Api":
+        host = urlsplit(self.url).hostname
+        if self.url.startswith("http://") and self.secrets and host not in LOOPBACK:
+            raise ValueError("secrets go over https:// only")
+        return self
+
+
+KINDS: tuple[type[Source], ...] = (Postgres, Api)
 
 
 def _kind(value: Any) -> str | None:
@@ -195,7 +276,7 @@ def _kind(value: Any) -> str | None:
 
 SCHEMES = [f"{scheme}://" for kind in KINDS for scheme in kind.schemes]
 Fetch = Annotated[
-    Annotated[Postgres, Tag("postgres")],
+    Annotated[Postgres, Tag("postgres")] | Annotated[Api, Tag("rest")],
     Discriminator(
         _kind,
         custom_error_type="unknown_scheme",

@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from orchestration.live.config import Source, Table
+from orchestration.live.config import LOOPBACK, Source, Table
 from orchestration.live.secrets import Secrets
 from orchestration.live.watermark import SourceError
 
 BATCH = 10_000  # rows: some megabytes
 SECONDS = 15  # for a connection to be made
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)

@@ -7,29 +7,25 @@ ends between the two writes that file again, with all that came since: its name 
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from orchestration.company import Company, ConfigError
-from orchestration.ingest.reading import unique_names
 from orchestration.ledger import fsync
-from orchestration.live import databases
-from orchestration.live.config import Folder, Postgres, Rows, Source, Table
-from orchestration.live.databases import Batch
+from orchestration.live import databases, rest
+from orchestration.live.config import Api, Folder, Postgres, Resource, Rows, Source, Table
 from orchestration.live.secrets import Secrets
+from orchestration.live.sinks import write_batches, write_items
 from orchestration.live.watermark import SourceError, Watermark, Whole
 from orchestration.settings import secret
 
 STATE = ".fetched.json"
 ASIDE = ".fetching"
-GREETINGS = {Postgres.kind: databases.greet_postgres}
+GREETINGS = {Postgres.kind: databases.greet_postgres, Api.kind: rest.greet_api}
 
 
 @dataclass
@@ -96,11 +92,12 @@ def live_folders(company: Company) -> list[tuple[str, str]]:
 
 def first_file(source: Source) -> str:
     """What the first file is called that is made of a source's rows."""
-    return file_name(1)
+    return _file_name(source, 1)
 
 
-def file_name(number: int) -> str:
-    return f"fetched-{number:06d}.parquet"
+def _file_name(source: Source, number: int) -> str:
+    ending = "jsonl.gz" if isinstance(source, Api) else "parquet"
+    return f"fetched-{number:06d}.{ending}"
 
 
 def fetch(company: Company, system: str, folder: str, as_of: date) -> Fetched:
@@ -154,6 +151,7 @@ def _persist(source: Source, report: Fetched, attempt: Callable[[], None]) -> No
         try:
             return attempt()
         except SourceError as error:
+            report.attempts = error.attempts or report.attempts
             if not error.may_pass or report.attempts == source.attempts:
                 raise
             time.sleep(source.wait_seconds * 2**turn)
@@ -168,13 +166,16 @@ def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: 
         else Whole(memory.content)
     )
     number = memory.content["number"] + 1
-    file = memory.folder / file_name(number)
-    aside = memory.folder / f"{ASIDE}.parquet"
-    assert isinstance(folder, Table)
+    file = memory.folder / _file_name(source, number)
+    aside = memory.folder / ASIDE
     try:
-        _write_rows(
-            databases.postgres_batches(source, folder, secrets, mark.start), mark, aside, number
-        )
+        if isinstance(folder, Table):
+            batches = databases.postgres_batches(source, folder, secrets, mark.start)
+            write_batches(batches, mark, aside, number)
+        elif isinstance(source, Api) and isinstance(folder, Resource):
+            items = rest.items(source, folder, secrets, mark.start)
+            field = folder.cursor or ""
+            write_items(((rest.cursor_of(i, field), i) for i in items), mark, aside, number)
         state = mark.state()
         if mark.has_news:
             rename_in(aside, file)
@@ -183,32 +184,6 @@ def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: 
     finally:
         aside.unlink(missing_ok=True)
     memory.content |= state
-
-
-def _write_rows(
-    batches: Iterator[Batch], mark: Watermark | Whole, aside: Path, number: int
-) -> None:
-    """Write what is new of the batches; every column is text."""
-    writer = None
-    try:
-        for batch in batches:
-            if writer is None:
-                # The number makes each file one of its own, even where its rows are as before.
-                about = {"fetched": str(number)}
-                names = unique_names(batch.names)
-                schema = pa.schema([(name, pa.string()) for name in names], metadata=about)
-                writer = pq.ParquetWriter(aside, schema)
-            new = [
-                row
-                for row, cursor in zip(batch.rows, batch.cursors, strict=True)
-                if mark.admit(cursor, json.dumps(row).encode())
-            ]
-            if new:
-                columns = [pa.array(column, pa.string()) for column in zip(*new, strict=True)]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def secrets_of(source: Source) -> Secrets:

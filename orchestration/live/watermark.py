@@ -13,9 +13,10 @@ LATE = timedelta(minutes=10)  # within which a transaction is committed, unless 
 class SourceError(Exception):
     """Something cannot be fetched; `may_pass` where another attempt could succeed."""
 
-    def __init__(self, message: str, may_pass: bool = False):
+    def __init__(self, message: str, may_pass: bool = False, attempts: int | None = None):
         super().__init__(message)
         self.may_pass = may_pass
+        self.attempts = attempts  # where it was tried again already
 
 
 class Watermark:
