@@ -17,6 +17,7 @@ from conftest import Shop, hashes
 from orchestration.company import load_company
 from orchestration.dbt import Dbt
 from orchestration.landing import Landing
+from orchestration.linking import link_persons
 
 FOLDERS = Path(__file__).parent / "companies"
 # The last business date of each company's exports; what lies after it does not count yet.
@@ -45,6 +46,7 @@ def build(name: str, into: Path) -> Path:
     reports = [landing.load(feed) for feed in landing.feeds]
     landing.close()
     assert not landing.rejected and sum(report.rows_quarantined for report in reports) == 0
+    link_persons(company, as_of, landing.id_systems())
     dbt = Dbt(company, as_of, landing.id_systems(), company.work / "by-hand")
     assert dbt.run(*BUILD).returncode == 0
     return dbt.warehouse

@@ -12,6 +12,7 @@ import pytest
 from orchestration.company import load_company
 from orchestration.dbt import Dbt
 from orchestration.landing import Landing
+from orchestration.linking import link_persons
 from orchestration.sample import LAST_DAY, write_sample
 
 MISSING = [
@@ -50,6 +51,7 @@ def built(tmp_path_factory, module_environment) -> tuple[Path, Path]:
     for feed in landing.feeds:
         landing.load(feed)
     landing.close()
+    link_persons(company, as_of, landing.id_systems())
     duck = Dbt(company, as_of, landing.id_systems(), company.work / "duckdb")
     spark = replace(duck, folder=company.work / "spark", target="spark")
     (spark.folder / "spark").mkdir(parents=True)
