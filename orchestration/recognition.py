@@ -9,7 +9,8 @@ from pathlib import Path
 from orchestration.company import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest import duck
-from orchestration.ingest.mapping import Files, Mapping, read_mapping
+from orchestration.ingest.language import Files, Mapping
+from orchestration.ingest.mapping import read_mapping
 from orchestration.ingest.reading import Layout, read_table
 from orchestration.ingest.unpacking import TEXT_FORMATS, Form, RejectedError, form_of, unpack
 from orchestration.settings import VENDORS

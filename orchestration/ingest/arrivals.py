@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import groupby
@@ -10,8 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.ingest import mapping as mappings
+from orchestration.ingest.language import Mapping
 from orchestration.ingest.mapped import DeliveredFile
+from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.unpacking import RejectedError, digest, form_of
 
 Hashes = dict[str, tuple[int, str, str]]
@@ -26,8 +28,8 @@ class Delivery:
     sha256: str
     files: tuple[DeliveredFile, ...]
     feeds: tuple[Feed, ...] = ()
-    mapping: mappings.Mapping | None = None
-    entries: Mapping[str, tuple[DeliveredFile, ...]] = field(default_factory=dict)
+    mapping: Mapping | None = None
+    entries: Map[str, tuple[DeliveredFile, ...]] = field(default_factory=dict)
     rejected: str | None = None  # why no feed can be made of it
 
     @property
@@ -60,7 +62,7 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
         found.setdefault(name.split("/")[0], []).append((name, path))
     deliveries: list[Delivery] = []
     for system in sorted({*found, *company.systems}):
-        mapping = mappings.mapping_of(company, system)
+        mapping = mapping_of(company, system)
         deliveries += _of_system(system, mapping, found.get(system, []), hashes)
     return Arrivals(tuple(deliveries), hashes)
 
@@ -92,7 +94,7 @@ def _files(landing: Path) -> Iterator[tuple[str, Path]]:
 
 def _of_system(
     system: str,
-    mapping: mappings.Mapping | None,
+    mapping: Mapping | None,
     files: list[tuple[str, Path]],
     hashes: Hashes,
 ) -> Iterator[Delivery]:
@@ -143,7 +145,7 @@ def _canonical_feed(below: str, has_mapping: bool) -> Feed:
 
 def _mapped(
     system: str,
-    mapping: mappings.Mapping,
+    mapping: Mapping,
     files: list[tuple[str, DeliveredFile]],
     hashes: Hashes,
 ) -> Iterator[Delivery]:

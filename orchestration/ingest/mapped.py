@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from orchestration.contract import Feed
 from orchestration.ingest import duck, spellings
-from orchestration.ingest.mapping import FeedMap, Files, Mapping
+from orchestration.ingest.language import FeedMap, Files, Mapping
 from orchestration.ingest.reading import (
     MiscountError,
     Table,

@@ -10,7 +10,7 @@ import duckdb
 from orchestration.contract import Feed
 from orchestration.ingest import duck
 from orchestration.ingest.expressions import ExpressionError, check_expression
-from orchestration.ingest.mapping import FeedMap, Mapping, Source
+from orchestration.ingest.language import FeedMap, Mapping, Source
 from orchestration.ingest.reading import as_text, first_line
 from orchestration.ingest.unpacking import RejectedError
 
