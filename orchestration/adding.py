@@ -34,11 +34,13 @@ class Offer:
     path: Path
     known: Recognised
     system: str
+    day: date  # on which it is added
 
     @property
     def place(self) -> str:
-        """Where it would lie below landing/."""
-        return f"{self.system}/{self.known.entry}/{self.path.name}"
+        """Where it would lie below landing/: what belongs together in one folder a day."""
+        folder = f"{self.day}/" if self.known.together else ""
+        return f"{self.system}/{folder}{self.known.entry}/{self.path.name}"
 
 
 @dataclass(frozen=True)

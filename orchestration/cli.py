@@ -155,6 +155,7 @@ def add(
     from orchestration.lock import LockHeld, only_writer
 
     company, console = _company(folder), _console()
+    day = _yesterday(company)
     try:
         parameters = adding.parameters(told)
         offers = []
@@ -166,9 +167,10 @@ def add(
             if len(known) > 1:
                 several = ", ".join(f"{one.name} ({one.stem})" for one in known)
                 raise ConfigError(f"{path}: could be {several}; say which with --as")
-            offers.append(adding.Offer(path, known[0], adding.system_of(company, known[0], system)))
+            whose = adding.system_of(company, known[0], system)
+            offers.append(adding.Offer(path, known[0], whose, day))
         systems = {o.system: adding.entry_for(company, o, parameters) for o in offers}
-        seen = adding.preview(company, offers, systems, _yesterday(company))
+        seen = adding.preview(company, offers, systems, day)
         report.preview(console, offers, systems, seen)
         if seen.rejected:
             raise SystemExit(FAILED)

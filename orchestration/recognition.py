@@ -27,6 +27,7 @@ class Recognised:
     mapping: str | None  # file name; none for a canonical feed
     entry: str  # of the mapping's `files`, or the feed
     by: tuple[str, ...]  # the columns that told
+    together: bool = False  # with others of its folder, it is one delivery
 
     @property
     def stem(self) -> str:
@@ -90,7 +91,13 @@ def _of_mappings(head: _Head, known: Map[str, Mapping]) -> Iterator[Recognised]:
         for entry, files in mapping.files.items():
             columns = _columns(head, files)
             if files.recognised_by and set(files.recognised_by) <= columns:
-                yield Recognised(mapping.title or name, name, entry, tuple(files.recognised_by))
+                yield Recognised(
+                    mapping.title or name,
+                    name,
+                    entry,
+                    tuple(files.recognised_by),
+                    mapping.together,
+                )
 
 
 def _columns(head: _Head, files: Files) -> set[str]:

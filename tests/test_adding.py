@@ -83,6 +83,18 @@ def test_a_second_system_of_the_same_vendor_stands_beside_the_first(company):
     assert "# Name of the company" in text
 
 
+def test_files_that_belong_together_lie_in_one_folder_of_the_day(company):
+    folder = SHOPIFY.parents[2] / "zendesk" / "2026-06-30"
+    assert add(company, *folder.glob("*.csv"), "--yes").exit_code == 0
+    places = {Path(name) for name in files_in(company)}
+    assert {place.name for place in places} == {path.name for path in folder.glob("*.csv")}
+    assert {place.parts[-2] for place in places} == {"tickets", "history", "users"}
+    (day,) = {place.parent.parent for place in places}
+    assert day.parent == Path("zendesk")
+    alone = add(company, folder / "user_data.csv", "--system", "other_desk")
+    assert "no file in the folder matches tickets/*" in alone.output.replace("\n", " ")
+
+
 def test_another_file_of_a_name_that_was_delivered_is_not_laid_over_it(company, tmp_path):
     assert add(company, SHOPIFY, "--yes").exit_code == 0
     changed = written(tmp_path, SHOPIFY.name, SHOPIFY.read_text().replace("#1001", "#2001"))

@@ -152,8 +152,11 @@ def _mapped(
     contract = feeds_by_name()
 
     def folder(item: tuple[str, DeliveredFile]) -> str:
-        name = item[1].name
-        return PurePosixPath(name).parent.as_posix() if mapping.together else name
+        entry, path = item[0], PurePosixPath(item[1].name)
+        if not mapping.together:
+            return path.as_posix()
+        in_its_own = path.parent.name == entry and len(path.parts) > 2
+        return (path.parent.parent if in_its_own else path.parent).as_posix()
 
     for name, group in groupby(sorted(files, key=lambda f: (folder(f), f[1].name)), folder):
         entries: dict[str, tuple[DeliveredFile, ...]] = {}
