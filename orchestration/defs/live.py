@@ -69,6 +69,8 @@ def _fetch(company: Company, system: str, folder: str) -> dg.AssetsDefinition:
     def fetch(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]:
         progress.doing(f"fetching {system}/{folder}")
         seen = night.fetch(system, folder)
+        for warning in seen.warnings:
+            progress.warn(f"{seen.name}: {warning}")
         if seen.problem:
             progress.warn(f"{seen.name}: {seen.problem}")
         else:

@@ -265,7 +265,44 @@ class Api(Source[Resource]):
         return self
 
 
-KINDS: tuple[type[Source], ...] = (Postgres, Api)
+class Bucket(Source[Files]):
+    """A bucket of an S3-compatible store: s3://bucket/folder."""
+
+    kind = "s3"
+    schemes = ("s3",)
+    packages = ("boto3",)
+
+    endpoint: str | None = Field(None, description="Address of the store, where it is not AWS.")
+    region: str = Field("us-east-1", description="Region of the bucket.")
+    key_id: Secret | None = Field(
+        None, description="Access key; without one, what this machine is allowed to."
+    )
+    secret_key: Secret | None = Field(None, description="The secret that belongs to it.")
+
+    @model_validator(mode="after")
+    def _has_both(self) -> "Bucket":
+        if bool(self.key_id) != bool(self.secret_key):
+            raise ValueError("`key_id` and `secret_key` need each other")
+        return self
+
+
+class Sftp(Source[Files]):
+    """A folder of an SFTP server: sftp://user@host/folder."""
+
+    kind = "sftp"
+    schemes = ("sftp",)
+    packages = ("paramiko",)
+
+    host_key: str | None = Field(
+        None,
+        pattern=r"^[\w@.-]+ [A-Za-z0-9+/=]+( .*)?$",
+        description="Public key of the server (ssh-ed25519 AAAA…); else known_hosts has it.",
+    )
+    key_file: str | None = Field(None, description="Path of the private key that opens it.")
+    key_password: Secret | None = Field(None, description="Of that key.")
+
+
+KINDS: tuple[type[Source], ...] = (Postgres, Api, Bucket, Sftp)
 
 
 def _kind(value: Any) -> str | None:
@@ -276,7 +313,10 @@ def _kind(value: Any) -> str | None:
 
 SCHEMES = [f"{scheme}://" for kind in KINDS for scheme in kind.schemes]
 Fetch = Annotated[
-    Annotated[Postgres, Tag("postgres")] | Annotated[Api, Tag("rest")],
+    Annotated[Postgres, Tag("postgres")]
+    | Annotated[Api, Tag("rest")]
+    | Annotated[Bucket, Tag("s3")]
+    | Annotated[Sftp, Tag("sftp")],
     Discriminator(
         _kind,
         custom_error_type="unknown_scheme",

@@ -4,80 +4,26 @@ A file is written aside and renamed in; then `.fetched.json` beside it moves on.
 ends between the two writes that file again, with all that came since: its name is the same.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 from orchestration.company import Company, ConfigError
-from orchestration.ledger import fsync
-from orchestration.live import databases, rest
-from orchestration.live.config import Api, Folder, Postgres, Resource, Rows, Source, Table
+from orchestration.live import buckets, databases, rest, sftp
+from orchestration.live.config import Api, Bucket, Postgres, Resource, Rows, Sftp, Source, Table
+from orchestration.live.drops import bring_files
+from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
 from orchestration.live.secrets import Secrets
 from orchestration.live.sinks import write_batches, write_items
 from orchestration.live.watermark import SourceError, Watermark, Whole
 from orchestration.settings import secret
 
-STATE = ".fetched.json"
-ASIDE = ".fetching"
-GREETINGS = {Postgres.kind: databases.greet_postgres, Api.kind: rest.greet_api}
-
-
-@dataclass
-class Fetched:
-    """What became of one folder of a live source in one night."""
-
-    system: str
-    folder: str
-    place: str
-    is_required: bool
-    rows: int = 0
-    files: list[str] = field(default_factory=list)
-    cursor: str | None = None
-    last: date | None = None  # the as-of date of the last night that reached it
-    attempts: int = 0
-    seconds: float = 0.0
-    problem: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.system}/{self.folder}"
-
-
-@dataclass
-class Memory:
-    """How far a folder was fetched: the file beside what was fetched."""
-
-    folder: Path
-    content: dict[str, Any]
-
-    @classmethod
-    def of(cls, folder: Path, asked: Folder) -> "Memory":
-        """What is known; nothing of a cursor, where another thing is asked for than before."""
-        path = folder / STATE
-        content = json.loads(path.read_text()) if path.is_file() else {}
-        wanted = asked.model_dump(mode="json", exclude={"policy", "overlap"})
-        question = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
-        if content.get("asked") != question:
-            content = {"number": content.get("number", 0), "asked": question}
-        return cls(folder, content)
-
-    def keep(self) -> None:
-        aside = self.folder / f"{STATE}.tmp"
-        aside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1) + "\n")
-        rename_in(aside, self.folder / STATE)
-
-
-def rename_in(aside: Path, path: Path) -> None:
-    """Have a file that was written aside under its name, whole, whatever happens."""
-    fsync(aside)
-    os.replace(aside, path)
-    fsync(path.parent)
+GREETINGS = {
+    Postgres.kind: databases.greet_postgres,
+    Api.kind: rest.greet_api,
+    Bucket.kind: buckets.greet_bucket,
+    Sftp.kind: sftp.greet_sftp,
+}
 
 
 def live_folders(company: Company) -> list[tuple[str, str]]:
@@ -159,6 +105,11 @@ def _persist(source: Source, report: Fetched, attempt: Callable[[], None]) -> No
 
 def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: Fetched) -> None:
     folder = source.folders[name]
+    if isinstance(source, Bucket):
+        opened = buckets.open_bucket(source, secrets)
+        return bring_files(opened, source.folders[name], memory, report)
+    if isinstance(source, Sftp):
+        return bring_files(sftp.open_sftp(source, secrets), source.folders[name], memory, report)
     assert isinstance(folder, Rows)
     mark = (
         Watermark(memory.content, folder.cursor, folder.overlap)

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from orchestration.company import CONFIG, Company, ConfigError, locate, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.mapping import mapping_of
-from orchestration.live.config import Folder, Rows, Source, Table
+from orchestration.live.config import Bucket, Folder, Rows, Sftp, Source, Table
 from orchestration.live.fetching import first_file
 from orchestration.settings import secret
 
@@ -65,6 +65,8 @@ def feeds_of(company: Company, system: str, folder: str) -> list[Feed]:
     """The feeds that come of what is fetched into a folder; empty where nothing would read it."""
     source, mapping = company.system(system).fetch, mapping_of(company, system)
     contract = feeds_by_name()
+    if mapping and isinstance(source, Bucket | Sftp):
+        return [contract[feed] for feed in mapping.feeds]  # by the names of files yet to come
     if mapping and source and (entry := mapping.entry_of(f"{folder}/{first_file(source)}")):
         return [contract[feed] for feed in mapping.feeds_of(frozenset([entry]))]
     return [contract[folder]] if folder in contract else []

@@ -1,0 +1,88 @@
+"""Files of a drop folder: those that are new or changed come into landing/ as they are."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, Protocol
+
+from orchestration.live.config import Files
+from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
+
+WILD = re.compile(r"[*?]")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file over there: its path below the source's folder, and how one tells that it changed."""
+
+    path: str
+    size: int
+    stamp: str
+    modified_at: float
+
+
+class Drop(Protocol):
+    """A place where files lie."""
+
+    def files(self, below: str) -> Iterator[Remote]: ...
+
+    def get(self, remote: Remote, to: BinaryIO) -> None: ...
+
+    def is_as_it_was(self, remote: Remote) -> bool: ...
+
+
+def bring_files(
+    opened: AbstractContextManager[Drop], folder: Files, memory: Memory, report: Fetched
+) -> None:
+    """Bring what matches and is not here yet; what was brought stands, whatever happens then."""
+    known = memory.content.setdefault("files", {})
+    root, pattern = fixed(folder.path), expression(folder.path)
+    aside = memory.folder / ASIDE
+    try:
+        with opened as drop:
+            for remote in sorted(drop.files(root), key=lambda r: r.path):
+                if not pattern.fullmatch(remote.path):
+                    continue
+                if known.get(remote.path) == [remote.size, remote.stamp]:
+                    continue
+                name = remote.path.removeprefix(root).lstrip("/")
+                parts = name.split("/")
+                if any(part in ("", "..") for part in parts):
+                    report.warnings.append(f"`{remote.path}` cannot be the name of a file here")
+                    continue
+                if any(part.startswith(".") for part in parts):
+                    continue
+                with aside.open("wb") as file:
+                    drop.get(remote, file)
+                if not drop.is_as_it_was(remote):
+                    report.warnings.append(f"{remote.path} is still being written: left for later")
+                    continue
+                path = memory.folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.utime(aside, (remote.modified_at, remote.modified_at))
+                rename_in(aside, path)
+                known[remote.path] = [remote.size, remote.stamp]
+                report.files.append(name)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def fixed(pattern: str) -> str:
+    """The folder that a pattern names before its first wildcard; "" where it begins with one."""
+    parts = PurePosixPath(pattern).parts
+    until = next((i for i, part in enumerate(parts[:-1]) if WILD.search(part)), len(parts) - 1)
+    return "/".join(parts[:until])
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """`*` and `?` stand for signs other than /, `**` for any number of folders."""
+    parts = []
+    for part in PurePosixPath(pattern).parts:
+        if part == "**":
+            parts.append("(?:[^/]+/)*")
+        else:
+            parts.append(re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "/")
+    return re.compile("".join(parts).removesuffix("/"))

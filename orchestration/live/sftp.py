@@ -1,0 +1,99 @@
+"""Files of an SFTP folder, by paramiko, from a host whose key is known."""
+
+import base64
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from orchestration.live.config import Sftp
+from orchestration.live.drops import Remote
+from orchestration.live.secrets import Secrets
+from orchestration.live.watermark import SourceError
+
+SECONDS = 15  # for a connection to be made
+PORT = 22
+READ_AHEAD = 64  # requests of 32 kB
+
+
+class _Folder:
+    def __init__(self, sftp: Any, root: str):
+        self.sftp, self.root = sftp, root
+
+    def files(self, below: str) -> Iterator[Remote]:
+        """All files below; links are not followed."""
+        for entry in self.sftp.listdir_attr(f"{self.root}/{below}" if below else self.root):
+            path = f"{below}/{entry.filename}" if below else entry.filename
+            if stat.S_ISDIR(entry.st_mode):
+                yield from self.files(path)
+            elif stat.S_ISREG(entry.st_mode):
+                yield Remote(path, entry.st_size, str(entry.st_mtime), entry.st_mtime)
+
+    def get(self, remote: Remote, to: BinaryIO) -> None:
+        self.sftp.getfo(
+            f"{self.root}/{remote.path}", to, max_concurrent_prefetch_requests=READ_AHEAD
+        )
+
+    def is_as_it_was(self, remote: Remote) -> bool:
+        now = self.sftp.stat(f"{self.root}/{remote.path}")
+        return (now.st_size, str(now.st_mtime)) == (remote.size, remote.stamp)
+
+
+@contextmanager
+def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
+    """The files below the source's address."""
+    import paramiko
+
+    parts = urlsplit(source.url)
+    host, port = parts.hostname or "", parts.port or PORT
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    try:
+        if source.host_key:
+            kind, key = source.host_key.split()[:2]
+            name = host if port == PORT else f"[{host}]:{port}"
+            known = paramiko.PKey.from_type_string(kind, base64.b64decode(key))
+            client.get_host_keys().add(name, kind, known)
+        else:
+            client.load_system_host_keys()
+        client.connect(
+            host,
+            port,
+            username=unquote(parts.username or ""),
+            password=secrets.fill(parts.password) if parts.password else None,
+            key_filename=source.key_file,
+            passphrase=secrets.fill(source.key_password) if source.key_password else None,
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=SECONDS,
+            banner_timeout=SECONDS,
+            auth_timeout=SECONDS,
+        )
+        sftp = client.open_sftp()
+        sftp.get_channel().settimeout(4 * SECONDS)
+        yield _Folder(sftp, parts.path.rstrip("/"))
+    except (paramiko.AuthenticationException, paramiko.BadHostKeyException) as error:
+        raise SourceError(str(error)) from None
+    except paramiko.SSHException as error:
+        is_strange = "not found in known_hosts" in str(error)
+        advice = (
+            ": ask who runs it for its public key and write it as `host_key: ssh-ed25519 AAAA…`"
+            if is_strange
+            else ""
+        )
+        raise SourceError(f"{error}{advice}", may_pass=not is_strange) from None
+    except FileNotFoundError as error:
+        raise SourceError(f"no such folder or file: {error}") from None
+    except (OSError, EOFError) as error:
+        if getattr(error, "filename", None):
+            raise  # of this machine
+        raise SourceError(str(error) or type(error).__name__, may_pass=True) from None
+    finally:
+        client.close()
+
+
+def greet_sftp(source: Sftp, secrets: Secrets) -> None:
+    """Connect and look whether the folder is there, and no more."""
+    with open_sftp(source, secrets) as folder:
+        folder.sftp.stat(folder.root or "/")

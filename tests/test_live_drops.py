@@ -1,0 +1,245 @@
+"""Files of a bucket and of an SFTP folder, on servers of this machine."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from live_sources import Live, Wire
+
+from orchestration.live.drops import expression, fixed
+
+asyncssh = pytest.importorskip("asyncssh")
+boto3 = pytest.importorskip("boto3")
+moto = pytest.importorskip("moto.server")
+
+KEY_ID, SECRET = "reader", "s3cr/et+key"
+ORDERS = "order_id,ordered_at,status,currency,total\n"
+ROW = "{},2026-06-01,paid,JPY,1000\n"
+MOMENT = 1_780_000_000
+
+Put = Callable[[str, bytes], None]
+
+
+class Drop:
+    """A drop folder of either kind: where it is, and a way to put files into it."""
+
+    def __init__(self, folder: Path, wire: Wire, source: dict, put: Put):
+        self.live, self.wire, self.source, self.put = Live(folder), wire, source, put
+        self.configure("in/orders/*.csv")
+
+    def configure(self, path: str, **changed) -> None:
+        self.live.configure(shop=self.source | {"folders": {"orders": {"path": path}}} | changed)
+
+    def fetch(self):
+        return self.live.fetch("shop/orders")
+
+    def files(self) -> list[str]:
+        return [f for f in self.live.files("shop/orders") if f != ".fetched.json"]
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[tuple[str, int]]:
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server.get_host_and_port()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture(scope="module")
+def ssh(tmp_path_factory, keys) -> Iterator[tuple[Path, int]]:
+    root = tmp_path_factory.mktemp("sftp")
+
+    class Guard(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return (username, password) == ("reader", SECRET)
+
+    async def start():
+        return await asyncssh.create_server(
+            Guard,
+            "127.0.0.1",
+            0,
+            server_host_keys=[keys],
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
+        )
+
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
+    yield root, server.get_port()
+    loop.call_soon_threadsafe(loop.stop)
+
+
+@pytest.fixture(params=["s3", "sftp"])
+def drop(request, tmp_path, monkeypatch) -> Iterator[Drop]:
+    monkeypatch.setenv("DROP_KEY", KEY_ID)
+    monkeypatch.setenv("DROP_SECRET", SECRET)
+    make = bucket_drop if request.param == "s3" else sftp_drop
+    drop = make(request, tmp_path)
+    yield drop
+    drop.wire.close()
+
+
+def bucket_drop(request, folder: Path) -> Drop:
+    host, port = request.getfixturevalue("store")
+    wire = Wire((host, port))
+    client = boto3.client(
+        "s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1",
+        aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET,
+    )  # fmt: skip
+    name = f"exports-{abs(hash(folder)) % 10**9}"
+    client.create_bucket(Bucket=name)
+    source = {
+        "url": f"s3://{name}/daily",
+        "endpoint": f"http://127.0.0.1:{wire.port}",
+        "key_id": "${DROP_KEY}",
+        "secret_key": "${DROP_SECRET}",
+        "wait_seconds": 0,
+    }
+
+    def put(path: str, content: bytes) -> None:
+        client.put_object(Bucket=name, Key=f"daily/{path}", Body=content)
+
+    return Drop(folder, wire, source, put)
+
+
+def sftp_drop(request, folder: Path) -> Drop:
+    root, port = request.getfixturevalue("ssh")
+    keys = request.getfixturevalue("keys")
+    wire = Wire(("127.0.0.1", port))
+    home = folder.name
+    source = {
+        "url": f"sftp://reader:${{DROP_SECRET}}@127.0.0.1:{wire.port}/{home}/daily",
+        "host_key": keys.export_public_key().decode().strip(),
+        "wait_seconds": 0,
+    }
+
+    def put(path: str, content: bytes) -> None:
+        file = root / home / "daily" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        os.utime(file, (MOMENT, MOMENT))
+
+    return Drop(folder, wire, source, put)
+
+
+def orders(*numbers: int) -> bytes:
+    return (ORDERS + "".join(ROW.format(number) for number in numbers)).encode()
+
+
+def test_files_arrive_as_they_are_each_once(drop):
+    drop.put("in/orders/a.csv", orders(1, 2))
+    drop.put("in/orders/deep/b.csv", orders(9))
+    drop.put("in/orders/c.txt", b"no")
+    drop.put("in/orders/.d.csv", b"half writt")
+    drop.put("in/customers/e.csv", b"no")
+    (seen,) = drop.live.night("shop/orders")
+    assert (seen.problem, seen.files) == (None, ["a.csv"])
+    assert drop.live.raw("orders", "order_id, source_file") == [
+        ("1", "shop/orders/a.csv"), ("2", "shop/orders/a.csv"),
+    ]  # fmt: skip
+    assert drop.fetch().files == []
+    drop.put("in/orders/b.csv", orders(3))
+    assert drop.live.night("shop/orders")[0].files == ["b.csv"]
+    assert drop.files() == ["a.csv", "b.csv"]
+
+
+def test_a_file_with_new_content_is_brought_again_and_supersedes(drop):
+    drop.put("in/orders/a.csv", orders(1))
+    drop.live.night("shop/orders")
+    drop.put("in/orders/a.csv", orders(1, 2))
+    assert drop.live.night("shop/orders")[0].files == ["a.csv"]
+    assert drop.live.raw("orders", "distinct order_id") == [("1",), ("2",)]
+
+
+def test_folders_below_a_wildcard_are_kept(drop):
+    drop.configure("in/**/*.csv")
+    drop.put("in/2026-06-01/a.csv", orders(1))
+    drop.put("in/2026-06-02/x/a.csv", orders(2))
+    assert drop.fetch().files == ["2026-06-01/a.csv", "2026-06-02/x/a.csv"]
+    assert drop.files() == ["2026-06-01/a.csv", "2026-06-02/x/a.csv"]
+
+
+def test_a_connection_that_drops_leaves_whole_files_and_no_half_one(drop):
+    drop.put("in/orders/a.csv", orders(1))
+    drop.put("in/orders/b.csv", orders(*range(100_000, 150_000)))
+    drop.wire.mend(limit=600_000)
+    seen = drop.fetch()
+    assert seen.problem and seen.attempts == 3
+    assert drop.files() == ["a.csv"]
+    drop.wire.mend()
+    assert drop.fetch().files == ["b.csv"]
+    assert (drop.live.folder / "landing/shop/orders/b.csv").read_bytes() == orders(
+        *range(100_000, 150_000)
+    )
+
+
+def test_secrets_are_written_nowhere_and_a_wrong_one_is_told(drop, monkeypatch):
+    drop.put("in/orders/a.csv", orders(1))
+    drop.fetch()
+    monkeypatch.setenv("DROP_SECRET", "another-secret")
+    seen = drop.fetch()
+    if "sftp" in drop.source["url"]:
+        assert "Authentication failed" in seen.problem and seen.attempts == 1
+    for secret in (SECRET, "another-secret"):
+        assert secret.encode() not in drop.live.texts() and secret not in repr(seen)
+
+
+def test_what_is_not_there_is_told(drop):
+    if "sftp" in drop.source["url"]:
+        drop.configure("nowhere/*.csv")
+        assert "no such folder or file" in drop.fetch().problem
+    else:
+        drop.configure("in/*.csv", url="s3://no-such-bucket/daily")
+        assert "NoSuchBucket" in drop.fetch().problem
+
+
+def test_a_bucket_may_hold_keys_that_climb_out(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROP_KEY", KEY_ID)
+    monkeypatch.setenv("DROP_SECRET", SECRET)
+    drop = bucket_drop(request, tmp_path)
+    drop.configure("in/**/*.csv")
+    for key in ("in/../../../out.csv", "in//a.csv", "in/x/../b.csv", "in/good.csv"):
+        drop.put(key, orders(1))
+    seen = drop.fetch()
+    assert seen.files == ["good.csv"] and seen.problem is None
+    assert len(seen.warnings) == 2
+    assert not list(tmp_path.rglob("out.csv")) and not list(tmp_path.parent.glob("out.csv"))
+    drop.wire.close()
+
+
+def test_a_host_that_is_not_known_is_not_spoken_to(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROP_SECRET", SECRET)
+    drop = sftp_drop(request, tmp_path)
+    drop.configure("*", host_key=None)
+    seen = drop.fetch()
+    assert "not found in known_hosts" in seen.problem and "`host_key:" in seen.problem
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    drop.configure("*", host_key=other)
+    assert "does not match" in drop.fetch().problem
+    drop.wire.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "root", "matching", "other"),
+    [
+        ("a/*.csv", "a", "a/x.csv", "a/b/x.csv"),
+        ("a/b.csv", "a", "a/b.csv", "a/bxcsv"),
+        ("*.csv", "", "x.csv", "a/x.csv"),
+        ("a/**/*.csv", "a", "a/b/c/x.csv", "b/x.csv"),
+        ("a/2026-??/x.csv", "a", "a/2026-06/x.csv", "a/2026-6/x.csv"),
+    ],
+)
+def test_patterns(pattern, root, matching, other):
+    assert fixed(pattern) == root
+    assert expression(pattern).fullmatch(matching) and not expression(pattern).fullmatch(other)
