@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.company import ConfigError, load_company
 from orchestration.contract import feeds_by_name
-from orchestration.ingest import mapped
+from orchestration.ingest import duck, mapped
 from orchestration.ingest.expressions import ExpressionError, tables_of
 from orchestration.ingest.mapping import load_mapping
 from orchestration.ingest.reading import with_parts
@@ -575,7 +575,37 @@ def test_a_header_is_found_below_titles_of_any_height_and_in_either_dialect(comp
     assert company.landing.rejected == {"shop/others.csv": "has no dates"}
 
 
-def test_parts_of_a_question_go_by_its_name(company):
+def test_a_workbook_s_header_is_found_and_its_questions_parted(company):
+    company.map("""
+        files:
+          answers:
+            match: "*.xlsx"
+            header_row: found
+            parts_below_header: true
+            recognised_by: [Id, How was]
+        feeds:
+          answers:
+            from: answers
+            unpivot: {columns: {How was / Food: touchpoint_food, How was / Room: touchpoint_room}}
+            columns: {response_id: Id, question_code: question, numeric_value: answer}
+    """)
+    company.deliver("a.xlsx", "")
+    connection = duckdb.connect()
+    duck.load_excel(connection)
+    path = company.folder / "landing" / "shop" / "a.xlsx"
+    connection.execute(f"""
+        copy (from (values ('Report', null, null), ('Id', 'How was', null), (null, 'Food', 'Room'),
+            ('r1', '5', null), ('r2', '4', '2'))) to '{path}' (format xlsx)
+    """)
+    company.night()
+    assert company.rows("answers", "response_id, question_code, numeric_value::int") == [
+        ("r1", "touchpoint_food", 5),
+        ("r2", "touchpoint_food", 4),
+        ("r2", "touchpoint_room", 2),
+    ]
+
+
+def test_parts_of_a_question_go_by_its_name():
     header = ["Id", "How was", "", "Why?", "Tick", "", "Last"]
     parts = ["", "Food", "Room", "Open-Ended Response", "Response", "Other", "Response"]
     assert with_parts(header, parts) == [

@@ -387,8 +387,13 @@ def _xlsx(
     sheet = choose_sheet(path, layout.sheet, max_ratio)
     read = (
         f"read_xlsx({duck.path(path)}, all_varchar = true, header = false,"
-        f" stop_at_empty = false, sheet = {duck.text(sheet.name)})"
+        f" stop_at_empty = false, sheet = {duck.text(sheet.name)}"
     )
+    # by itself DuckDB reads as many columns as the first row has, which may be a title
+    is_first = layout.header_row == 1 and not layout.header_holds and not layout.parts_below_header
+    if sheet.last_cell and not is_first:
+        read += f", range = 'A1:{sheet.last_cell}'"
+    read += ")"
     try:
         cells = [label for label, *_ in connection.execute(f"describe from {read}").fetchall()]
         top = connection.execute(

@@ -16,6 +16,8 @@ ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 UNCOUNTED = re.compile(
     rb'<c [^>]*?\br="([A-Z]+[0-9]+)"[^>]*>\s*<f(?:[^>]*/>|[^>]*>[^<]*</f>)\s*</c>', re.S
 )
+COLUMN = re.compile(rb'<c [^>]*?\br="([A-Z]+)[0-9]+"')
+ROW = re.compile(rb'<row [^>]*?\br="([0-9]+)"')
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Sheet:
     """The sheet to read, and words on those that are not."""
 
     name: str
+    last_cell: (
+        str | None
+    )  # of the rightmost column and the lowest row; none where cells have no place
     notes: tuple[str, ...] = ()
 
 
@@ -42,13 +47,13 @@ def choose_sheet(path: Path, named: str | None, max_ratio: int) -> Sheet:
             if name not in parts:
                 has = ", ".join(parts) or "none"
                 raise RejectedError(f"has no sheet `{name}`; its sheets are {has}")
-            _refuse_uncounted(archive, parts[name][0], name)
+            last_cell = _last_cell(archive, parts[name][0], name)
     except (zipfile.BadZipFile, zlib.error, ElementTree.ParseError, KeyError, EOFError) as error:
         raise RejectedError(f"not readable as XLSX: {error}") from None
     others = [other for other in shown if other != name]
     if named or not others:
-        return Sheet(name)
-    return Sheet(name, (f"read is sheet {name}, and not {', '.join(others)}",))
+        return Sheet(name, last_cell)
+    return Sheet(name, last_cell, (f"read is sheet {name}, and not {', '.join(others)}",))
 
 
 def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -70,9 +75,9 @@ def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, tuple[str, bool]]]:
             )
 
 
-def _refuse_uncounted(archive: zipfile.ZipFile, part: str, sheet: str) -> None:
-    """Raise RejectedError at the first formula without a value."""
-    rest = b""
+def _last_cell(archive: zipfile.ZipFile, part: str, sheet: str) -> str | None:
+    """Where a sheet's cells end; raises RejectedError at the first formula without a value."""
+    rest, columns, row = b"", {b""}, 0
     with archive.open(part) as file:
         while chunk := file.read(CHUNK):
             rest += chunk
@@ -81,4 +86,8 @@ def _refuse_uncounted(archive: zipfile.ZipFile, part: str, sheet: str) -> None:
                     f"sheet {sheet}, cell {found[1].decode()}: a formula whose value was never"
                     " worked out: open the workbook, save it, and deliver it again"
                 )
+            columns |= set(COLUMN.findall(rest))
+            row = max([row, *map(int, ROW.findall(rest))])
             rest = rest[rest.rfind(b"<c ") :] if b"<c " in rest else rest[-CHUNK:]
+    column = max(columns, key=lambda letters: (len(letters), letters)).decode()
+    return f"{column}{row}" if column and row else None
