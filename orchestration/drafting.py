@@ -107,7 +107,7 @@ def _layout(path: Path, work: Path) -> Layout:
         usual = "\t" if form.format == "tsv" else ","
         return Layout(
             (encoding,) if encoding != ENCODINGS[0] else (),
-            delimiter if delimiter != usual and form.format != "jsonl" else None,
+            (delimiter,) if delimiter != usual and form.format != "jsonl" else (),
         )
     raise RejectedError(f"neither {' nor '.join(ENCODINGS)}: save it in UTF-8")
 
@@ -218,8 +218,8 @@ def _draft(
     yield f"    match: [{_text(entry + '/*')}]"
     if layout.encodings:
         yield f"    encoding: {layout.encodings[0]}  # it is not UTF-8 and could be this"
-    if layout.delimiter:
-        yield f"    delimiter: {_text(layout.delimiter)}"
+    if layout.delimiters:
+        yield f"    delimiter: {_text(layout.delimiters[0])}"
     yield f"    recognised_by: [{', '.join(_text(one.name) for one in seen)}]"
     yield ""
     yield f"# It resembles {feed.name} most; then {', '.join(resembled) or 'nothing'}."
