@@ -1,4 +1,5 @@
-{#- A need may name alternatives: `orders or subscriptions`. -#}
+{#- A need may name alternatives: `orders or subscriptions`. A feed of which never a row arrived,
+    but headers alone, is as good as none: its counts are unknown, and not 0. -#}
 with
 
 alternatives as (
@@ -30,6 +31,7 @@ alternatives as (
 delivered as (
 
     select distinct feed from {{ ref('stg_ledger__loads') }}
+    where rows_loaded > 0
 
 ),
 
