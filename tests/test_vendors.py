@@ -11,11 +11,12 @@ import duckdb
 import pytest
 import yaml
 
+from orchestration import pages
 from orchestration.company import load_company
 from orchestration.contract import feeds_by_name
 from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import Landing
-from orchestration.recognition import recognise
+from orchestration.recognition import recognise, shipped
 from orchestration.settings import VENDORS
 
 FIXTURES = Path(__file__).parent / "vendors"
@@ -130,3 +131,19 @@ def test_what_a_mapping_cannot_tell_is_empty_in_every_row(delivered):
         rows = delivered.rows(untold.feed, [untold.column])
         assert rows, untold.feed
         assert {row[untold.column] for row in rows} == {None}, untold
+
+
+def test_the_page_on_sources_is_as_the_mappings_and_the_contract_say():
+    assert pages.SOURCES.read_text(encoding="utf-8") == pages.sources(), (
+        "python -m orchestration.pages"
+    )
+
+
+def test_every_export_says_how_to_get_it_in_both_languages():
+    silent = [
+        f"{name}: {entry}"
+        for name, mapping in shipped().items()
+        for entry, files in mapping.files.items()
+        if not files.obtain
+    ]
+    assert silent == []

@@ -24,6 +24,13 @@ Texts = Annotated[list[Text], BeforeValidator(_listed)]
 
 
 Encoding = Literal["utf-8", "utf-16", "cp932", "euc-jp"]
+# What changes nothing in how a file is read.
+FOR_PEOPLE = {
+    "title": True,
+    "description": True,
+    "cannot_tell": True,
+    "files": {"__all__": {"obtain"}},
+}
 
 
 class Part(BaseModel):
@@ -37,6 +44,13 @@ class FillDown(Part):
 
     columns: Texts = Field(description="The columns to fill.")
     within: Texts = Field([], description="Only from rows that have the same values in these.")
+
+
+class InWords(Part):
+    """A text for people, in both languages."""
+
+    en: str
+    ja: str
 
 
 class Files(Part):
@@ -80,6 +94,7 @@ class Files(Part):
         {}, description="Name of a column: other names of it, in other languages or releases."
     )
     optional: Texts = Field([], description="Columns that may be absent: then they are empty.")
+    obtain: InWords | None = Field(None, description="What to click to get the export.")
     recognised_by: Texts = Field(
         [], description="Columns by which a file is known as one of these, whatever its name."
     )
@@ -229,13 +244,11 @@ class Parameter(Part):
     )
 
 
-class Untold(Part):
+class Untold(InWords):
     """A column of a feed that the export cannot tell, and why."""
 
     feed: str
     column: str
-    en: str = Field(description="Why, in English.")
-    ja: str = Field(description="Why, in Japanese.")
 
 
 class Mapping(Part):
@@ -320,5 +333,5 @@ class Mapping(Part):
 
     @property
     def fingerprint(self) -> str:
-        told = self.model_dump(mode="json", exclude={"title", "description", "cannot_tell"})
+        told = self.model_dump(mode="json", exclude=FOR_PEOPLE)
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

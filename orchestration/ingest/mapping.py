@@ -13,6 +13,7 @@ from orchestration.ingest.language import (
     FeedMap,
     Files,
     FillDown,
+    InWords,
     Mapping,
     Parameter,
     Part,
@@ -99,9 +100,9 @@ def read_mapping(path: Path) -> Mapping:
     """Read a mapping whose parameters nobody has said yet; raises ConfigError as above."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
         lines = dict(_lines(path, node)) if node else {}
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=LOADER)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
     except yaml.YAMLError as error:
@@ -170,7 +171,8 @@ def _known_keys(where: Where) -> list[str]:
     if where[0] in ("parameters", "cannot_tell") and len(where) > 2:
         part = Parameter if where[0] == "parameters" else Untold
     elif where[0] == "files" and len(where) > 2:
-        part = FillDown if "fill_down" in where[2:-1] else Files
+        inner = {"fill_down": FillDown, "obtain": InWords}
+        part = next((inner[key] for key in where[2:-1] if key in inner), Files)
     elif where[0] == "feeds" and len(where) > 3:
         inner = where[3:-1]
         part = FeedMap
