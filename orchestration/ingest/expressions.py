@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 
+from orchestration.ingest import duck
+
 # What would make two runs over the same files differ, or tell of the machine.
 FORBIDDEN = frozenset({
     "now", "current_timestamp", "current_date", "current_time", "get_current_timestamp",
@@ -50,7 +52,9 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 
 def _parsed(statement: str, shown: str) -> dict[str, Any]:
-    (answer,) = _parser().execute("select json_serialize_sql(?)", [statement]).fetchone() or ()
+    # written out, for a bound value makes DuckDB import pandas
+    sql = f"select json_serialize_sql({duck.text(statement)})"
+    (answer,) = _parser().execute(sql).fetchone() or ()
     tree = json.loads(answer)
     if tree["error"]:
         raise ExpressionError(f"not one SELECT or expression: {tree['error_message']}")

@@ -25,6 +25,8 @@ from orchestration.ingest.language import (
 )
 from orchestration.ingest.misfits import Where, misfits
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is there
+
 
 def mapping_of(company: Company, system: str) -> Mapping | None:
     """The system's mapping, with what company.yml says for it; raises ConfigError as above."""
