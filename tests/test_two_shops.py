@@ -55,7 +55,11 @@ def query(tmp_path_factory) -> Query:
 def test_orders_of_one_id_in_two_shops_are_two_orders(query):
     # By the fixtures' own expected rows: #1003 was cancelled, #1005 has no date that exists.
     shop = [("#1001", 2700.0), ("#1002", 4000.0), ("#1004", 1000.0)]
-    market = [("123456-20260501-0000001", 2798.7805), ("123456-20260602-0000003", 3000.0)]
+    market = [
+        ("123456-20190901-0000009", 1000.0),
+        ("123456-20260501-0000001", 2798.7805),
+        ("123456-20260602-0000003", 3000.0),
+    ]
     rows = query("""
         select system, order_id, goods_value::double from marts.orders
         where order_id <> '123456-20260604-0000005' order by all
