@@ -233,6 +233,15 @@ class Postgres(Source[Table]):
     parameters = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
+class MySql(Source[Table]):
+    """A MySQL or MariaDB database."""
+
+    kind = "mysql"
+    schemes = ("mysql", "mariadb")
+    packages = ("pymysql",)
+    parameters = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_disabled")
+
+
 class Api(Source[Resource]):
     """An interface over HTTP that answers in JSON."""
 
@@ -302,7 +311,7 @@ class Sftp(Source[Files]):
     key_password: Secret | None = Field(None, description="Of that key.")
 
 
-KINDS: tuple[type[Source], ...] = (Postgres, Api, Bucket, Sftp)
+KINDS: tuple[type[Source], ...] = (Postgres, MySql, Api, Bucket, Sftp)
 
 
 def _kind(value: Any) -> str | None:
@@ -314,6 +323,7 @@ def _kind(value: Any) -> str | None:
 SCHEMES = [f"{scheme}://" for kind in KINDS for scheme in kind.schemes]
 Fetch = Annotated[
     Annotated[Postgres, Tag("postgres")]
+    | Annotated[MySql, Tag("mysql")]
     | Annotated[Api, Tag("rest")]
     | Annotated[Bucket, Tag("s3")]
     | Annotated[Sftp, Tag("sftp")],

@@ -1,13 +1,12 @@
 """Rows of a database, in batches, as the text in which the database itself writes its values."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from orchestration.live.config import LOOPBACK, Source, Table
+from orchestration.live.config import Source, Table
 from orchestration.live.secrets import Secrets
 from orchestration.live.watermark import SourceError
 
@@ -102,65 +101,3 @@ def _text(value: Any) -> str | None:
 def _number(value: str | None) -> Decimal | None:
     number = Decimal(value) if value is not None else None
     return number if number is None or number.is_finite() else None
-
-
-# ---- PostgreSQL
-
-NUMBERS = (20, 21, 23, 26, 700, 701, 1700)  # type oids: integers, floats, numeric
-
-
-@contextmanager
-def _postgres(source: Source, secrets: Secrets) -> Iterator[Any]:
-    """A read-only connection that sees one moment, and in which every value is text."""
-    import psycopg
-    from psycopg.adapt import AdaptersMap
-    from psycopg.types.numeric import IntDumper
-    from psycopg.types.string import StrDumperUnknown, TextLoader
-
-    plain = AdaptersMap()
-    plain.register_loader(0, TextLoader)
-    plain.register_dumper(str, StrDumperUnknown)
-    plain.register_dumper(int, IntDumper)
-    to = address(source, secrets)
-    tls = {} if to.host in LOOPBACK else {"sslmode": "require"}
-    try:
-        with psycopg.connect(
-            host=to.host,
-            port=to.port or 5432,
-            user=to.user,
-            password=to.password,
-            dbname=to.database,
-            connect_timeout=SECONDS,
-            application_name="kizuna",
-            client_encoding="utf8",
-            options="-c timezone=UTC -c datestyle=ISO -c extra_float_digits=1",
-            context=plain,
-            **(tls | to.parameters),
-        ) as connection:
-            connection.read_only = True
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            yield connection
-    except psycopg.OperationalError as error:
-        raise SourceError(str(error), may_pass=True) from None
-    except psycopg.Error as error:
-        raise SourceError(str(error)) from None
-
-
-def postgres_batches(
-    source: Source, table: Table, secrets: Secrets, start: Decimal | str | None
-) -> Iterator[Batch]:
-    """The rows from `start` on, as far as the database sees them in one moment."""
-    with _postgres(source, secrets) as connection, connection.cursor("kizuna") as cursor:
-        cursor.itersize = BATCH
-        cursor.execute(statement(table, '"', start), None if start is None else [str(start)])
-        names = [column.name for column in cursor.description]
-        is_number = cursor.description[position(names, table.cursor)].type_code in NUMBERS
-        yield batch([], names, table.cursor, is_number)
-        while rows := cursor.fetchmany(BATCH):
-            yield batch(rows, names, table.cursor, is_number)
-
-
-def greet_postgres(source: Source, secrets: Secrets) -> None:
-    """Connect, and no more."""
-    with _postgres(source, secrets):
-        pass

@@ -9,8 +9,18 @@ from collections.abc import Callable
 from datetime import date
 
 from orchestration.company import Company, ConfigError
-from orchestration.live import buckets, databases, rest, sftp
-from orchestration.live.config import Api, Bucket, Postgres, Resource, Rows, Sftp, Source, Table
+from orchestration.live import buckets, mysql, postgres, rest, sftp
+from orchestration.live.config import (
+    Api,
+    Bucket,
+    MySql,
+    Postgres,
+    Resource,
+    Rows,
+    Sftp,
+    Source,
+    Table,
+)
 from orchestration.live.drops import bring_files
 from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
 from orchestration.live.secrets import Secrets
@@ -19,7 +29,8 @@ from orchestration.live.watermark import SourceError, Watermark, Whole
 from orchestration.settings import secret
 
 GREETINGS = {
-    Postgres.kind: databases.greet_postgres,
+    Postgres.kind: postgres.greet,
+    MySql.kind: mysql.greet,
     Api.kind: rest.greet_api,
     Bucket.kind: buckets.greet_bucket,
     Sftp.kind: sftp.greet_sftp,
@@ -121,7 +132,8 @@ def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: 
     aside = memory.folder / ASIDE
     try:
         if isinstance(folder, Table):
-            batches = databases.postgres_batches(source, folder, secrets, mark.start)
+            reader = mysql if isinstance(source, MySql) else postgres
+            batches = reader.batches(source, folder, secrets, mark.start)
             write_batches(batches, mark, aside, number)
         elif isinstance(source, Api) and isinstance(folder, Resource):
             items = rest.items(source, folder, secrets, mark.start)
