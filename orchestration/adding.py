@@ -40,7 +40,10 @@ class Offer:
     def place(self) -> str:
         """Where it would lie below landing/: what belongs together in one folder a day."""
         folder = f"{self.day}/" if self.known.together else ""
-        return f"{self.system}/{folder}{self.known.entry}/{self.path.name}"
+        name = self.path.name
+        if self.known.in_folder:
+            name = f"{self.path.resolve().parent.name}/{name}"
+        return f"{self.system}/{folder}{self.known.entry}/{name}"
 
 
 @dataclass(frozen=True)

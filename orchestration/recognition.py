@@ -28,6 +28,7 @@ class Recognised:
     entry: str  # of the mapping's `files`, or the feed
     by: tuple[str, ...]  # the columns that told
     together: bool = False  # with others of its folder, it is one delivery
+    in_folder: bool = False  # whose name tells of it
 
     @property
     def stem(self) -> str:
@@ -97,6 +98,7 @@ def _of_mappings(head: _Head, known: Map[str, Mapping]) -> Iterator[Recognised]:
                     entry,
                     tuple(files.recognised_by),
                     mapping.together,
+                    files.in_folder,
                 )
 
 

@@ -94,6 +94,9 @@ def preview(
         left_out = sum(report.ignored.values())
         counts += f", {left_out:,} left out as the mapping says" if left_out else ""
         console.print(f"\n[bold]{name}[/bold]: {counts}")
+        if report.unknown_columns:
+            unknown = escape(", ".join(report.unknown_columns))
+            console.print(f"  nothing is made of the columns {unknown}", soft_wrap=True)
         for row in seen.rows.get(name, ()):
             cells = " · ".join(f"{column} {value}" for column, value in row.items())
             console.print(f"  {escape(cells)}", soft_wrap=True)

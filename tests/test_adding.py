@@ -95,6 +95,23 @@ def test_files_that_belong_together_lie_in_one_folder_of_the_day(company):
     assert "no file in the folder matches tickets/*" in alone.output.replace("\n", " ")
 
 
+def test_a_report_keeps_the_folder_whose_name_tells_its_range(company):
+    (report,) = (SHOPIFY.parents[2] / "youtube").glob("Content */*.csv")
+    assert add(company, report, "--set", "account=drip", "--yes").exit_code == 0
+    assert files_in(company) == {f"youtube/posts/{report.parent.name}/{report.name}"}
+
+
+def test_a_survey_s_questions_are_said_in_company_yml(company):
+    (survey,) = (SHOPIFY.parents[2] / "google_forms" / "responses").glob("顧客*.csv")
+    told = ("--set", "survey=s", "--set", "kind=relationship")
+    questions = ("--set", "questions={当社を友人に薦めますか？: nps}")
+    added = add(company, survey, *told, *questions, "--yes")
+    assert added.exit_code == 0, added.output
+    assert "対応にご満足いただけましたか？" in added.output, "which columns nothing is made of"
+    given = load_company(company).system("google_forms").parameters
+    assert given["questions"] == {"当社を友人に薦めますか？": "nps"}
+
+
 def test_another_file_of_a_name_that_was_delivered_is_not_laid_over_it(company, tmp_path):
     assert add(company, SHOPIFY, "--yes").exit_code == 0
     changed = written(tmp_path, SHOPIFY.name, SHOPIFY.read_text().replace("#1001", "#2001"))

@@ -107,6 +107,9 @@ class Files(Part):
     )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
+    in_folder: bool = Field(
+        False, description="The name of its folder tells of it: `kizuna add` keeps it."
+    )
     unusable: str | None = Field(
         None, description="Why no feed can be made of these: such a file is rejected with it."
     )
