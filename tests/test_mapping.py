@@ -180,6 +180,16 @@ def test_repeated_order_totals_cp932_a_second_column_of_one_name_and_tax(company
     assert company.rows("refunds", "refund_id, amount::int") == [("12", 77)]
 
 
+def test_rows_that_a_file_repeats_count_once_and_are_told(company):
+    company.map(ECCUBE.replace("encoding: cp932", "encoding: cp932\n        distinct: true"))
+    lines = textwrap.dedent(ECCUBE_FILE).strip().splitlines()
+    company.deliver("受注.csv", "\n".join([*lines, lines[1]]) + "\n", "cp932")
+    reports = company.night()
+    assert company.rows("order_items", "order_item_id, source_row") == [("11", 2), ("13", 4)]
+    told = "shop/受注.csv: 1 rows of `lines` stand there twice, and count once"
+    assert told in reports["order_items"].warnings
+
+
 def test_bytes_that_are_no_cp932_reject_the_file_with_their_place(company):
     company.map(ECCUBE)
     company.deliver("受注.csv", ECCUBE_FILE, "cp932")

@@ -105,6 +105,9 @@ class Files(Part):
             " feeds of such files, or take it for empty."
         ),
     )
+    distinct: bool = Field(
+        False, description="Equal rows of a file once, where it repeats none by itself."
+    )
     fill_down: FillDown | None = None
     where: str | None = Field(None, description="SQL: the rows to keep.")
     in_folder: bool = Field(

@@ -104,7 +104,10 @@ def map_delivery(
         for lock in LOCKS:
             connection.execute(lock)
         for entry in entries:
-            _shape(connection, entry, mapping.files[entry])
+            if repeated := _shape(connection, entry, mapping.files[entry]):
+                delivery.notes.append(
+                    f"{repeated:,} rows of `{entry}` stand there twice, and count once"
+                )
         for name, sql in mapping.steps.items():
             if mapping.inputs[name] <= mapping.spare | entries.keys():
                 run(connection, f"create table {duck.name(name)} as {sql}", f"step `{name}`")
@@ -197,10 +200,11 @@ def _renamed(part: str, columns: Sequence[str], how: Files, said: Collection[str
     return f"select {', '.join(cells)}, _file, _row from {duck.name(part)} where _why is null"
 
 
-def _shape(connection: duckdb.DuckDBPyConnection, entry: str, how: Files) -> None:
-    """Fill down and filter, both as the mapping says."""
+def _shape(connection: duckdb.DuckDBPyConnection, entry: str, how: Files) -> int:
+    """Leave out repeated rows, fill down and filter, as the mapping says; how many repeated."""
     table = duck.name(entry)
     columns = columns_of(connection, entry)
+    repeated = _without_repeats(connection, table, columns) if how.distinct else 0
     if fill := how.fill_down:
         for name in (*fill.columns, *fill.within):
             if name not in columns:
@@ -222,6 +226,22 @@ def _shape(connection: duckdb.DuckDBPyConnection, entry: str, how: Files) -> Non
             f"create or replace table {table} as select * from {table} where ({how.where}\n)",
             f"files.{entry}.where",
         )
+    return repeated
+
+
+def _without_repeats(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> int:
+    """Keep the first of equal rows of a file; how many were left out."""
+    same = ", ".join(duck.name(name) for name in columns if name != "_row")
+    count = f"select count(*) from {table}"
+    (before,) = connection.execute(count).fetchone() or (0,)
+    connection.execute(f"""
+        create or replace table {table} as select * from {table}
+        qualify row_number() over (partition by {same} order by _row) = 1
+    """)
+    (after,) = connection.execute(count).fetchone() or (0,)
+    return before - after
 
 
 # ---- the feeds
