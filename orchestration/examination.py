@@ -50,7 +50,7 @@ def examine(company: Company) -> Iterator[Finding]:
     yield Finding(f"Python {sys.version.split()[0]}", sys.version_info >= (3, 11))
     yield from _packages()
     yield from _folders(company)
-    yield from _live(company)
+    yield from live_findings(company)
     yield from _keys(company)
     busy = holder(company.lock)
     yield Finding(f"lock: held by {busy}" if busy else "lock: free")
@@ -92,12 +92,13 @@ def _folders(company: Company) -> Iterator[Finding]:
     yield Finding(f"{data}: {free / 1e9:.1f} GB free", free >= LITTLE_SPACE)
 
 
-def _live(company: Company) -> Iterator[Finding]:
+def live_findings(company: Company) -> Iterator[Finding]:
+    """Per live source whether it answers."""
     for name, system in sorted(company.systems.items()):
         if system.fetch:
             what = f"{name}: {system.fetch.place}"
             try:
-                refuse_unready(company)
+                refuse_unready(company, name)
                 try_connection(system.fetch)
             except (ConfigError, SourceError) as error:
                 yield Finding(f"{what}: {error}", False)

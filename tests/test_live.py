@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import dagster as dg
 import duckdb
 import pytest
 from live_sources import D
@@ -125,6 +126,20 @@ def test_a_source_that_is_away_costs_no_other_feed(tmp_path, kizuna, monkeypatch
     secret = b"hunter2"
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret in p.read_bytes()]
     shutil.rmtree(tmp_path / "data")
+
+
+def test_what_is_fetched_is_an_asset_before_the_feed_that_comes_of_it(tmp_path, monkeypatch):
+    from orchestration.definitions import defs
+
+    (tmp_path / "company.yml").write_text(
+        config(f"      url: {URL}\n      folders: {{orders: {{table: x}}}}\n")
+    )
+    monkeypatch.setenv("KIZUNA_COMPANY", str(tmp_path))
+    graph = defs().resolve_asset_graph()
+    fetched = dg.AssetKey(["fetched", "shop", "orders"])
+    assert graph.get(fetched).kinds == {"postgres"}
+    assert graph.get(dg.AssetKey(["raw", "orders", "orders"])).parent_keys == {fetched}
+    assert not graph.get(dg.AssetKey(["raw", "crm", "customers"])).parent_keys
 
 
 # ---- watermarks

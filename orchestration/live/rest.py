@@ -58,16 +58,16 @@ def greet_api(source: Api, secrets: Secrets) -> None:
 
 def _client(source: Api, secrets: Secrets) -> dict[str, Any]:
     client: dict[str, Any] = {
-        "base_url": source.url.rstrip("/") + "/",
+        "base_url": secrets.fill(source.url).rstrip("/") + "/",
         "headers": {"User-Agent": "kizuna"} | secrets.fill(dict(source.headers)),
-        "session": _session(source),
+        "session": _session(source, secrets),
     }
     if source.auth:
         client["auth"] = secrets.fill(dict(source.auth))
     return client
 
 
-def _session(source: Api) -> Any:
+def _session(source: Api, secrets: Secrets) -> Any:
     """Tries again what may pass, and speaks to no other host, whatever an answer links to."""
     from dlt.sources.helpers.requests import Client
     from requests.adapters import BaseAdapter, HTTPAdapter
@@ -84,7 +84,7 @@ def _session(source: Api) -> Any:
         request_max_attempts=source.attempts,
         request_backoff_factor=source.wait_seconds,
     ).session
-    home = urlsplit(source.url)
+    home = urlsplit(secrets.fill(source.url))
     for scheme in ("http://", "https://"):
         session.mount(scheme, Elsewhere())
     session.mount(f"{home.scheme}://{home.netloc}/", HTTPAdapter())

@@ -1,6 +1,7 @@
 """Files of an SFTP folder, by paramiko, from a host whose key is known."""
 
 import base64
+import errno
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
     import paramiko
 
     parts = urlsplit(source.url)
-    host, port = parts.hostname or "", parts.port or PORT
+    host, port = secrets.fill(source.host), parts.port or PORT
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
@@ -60,10 +61,10 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
         client.connect(
             host,
             port,
-            username=unquote(parts.username or ""),
-            password=secrets.fill(parts.password) if parts.password else None,
+            username=secrets.fill(unquote(parts.username or "")),
+            password=secrets.fill(parts.password),
             key_filename=source.key_file,
-            passphrase=secrets.fill(source.key_password) if source.key_password else None,
+            passphrase=secrets.fill(source.key_password),
             allow_agent=False,
             look_for_keys=False,
             timeout=SECONDS,
@@ -72,7 +73,7 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
         )
         sftp = client.open_sftp()
         sftp.get_channel().settimeout(4 * SECONDS)
-        yield _Folder(sftp, parts.path.rstrip("/"))
+        yield _Folder(sftp, secrets.fill(unquote(parts.path.rstrip("/"))))
     except (paramiko.AuthenticationException, paramiko.BadHostKeyException) as error:
         raise SourceError(str(error)) from None
     except paramiko.SSHException as error:
@@ -86,7 +87,7 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
     except FileNotFoundError as error:
         raise SourceError(f"no such folder or file: {error}") from None
     except (OSError, EOFError) as error:
-        if getattr(error, "filename", None):
+        if error.args[:1] == (errno.ENOSPC,) or getattr(error, "filename", None):
             raise  # of this machine
         raise SourceError(str(error) or type(error).__name__, may_pass=True) from None
     finally:
