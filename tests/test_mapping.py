@@ -544,7 +544,7 @@ FOUND = """
         header_row: found
         delimiter: [",", "\\t"]
         recognised_by: [Day, Cost]
-        aliases: {Day: [日], Cost: [費用]}
+        aliases: {Day: [日, Dag], Cost: [費用]}
       others: {match: "others*", recognised_by: [Query], unusable: has no dates}
       more: {match: "more*"}
     feeds:

@@ -135,7 +135,7 @@ class Files(Part):
             tuple(self.delimiter),
             self.quote,
             1 if self.header_row == "found" else self.header_row,
-            tuple(frozenset(self.spellings(name)) for name in self.recognised_by if found),
+            tuple(tuple(self.spellings(name)) for name in self.recognised_by if found),
             self.skip_below_header,
             self.parts_below_header,
             tuple(self.columns),

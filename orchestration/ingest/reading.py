@@ -42,7 +42,7 @@ class Layout:
     delimiters: tuple[str, ...] = ()  # of several the first with which the header is found
     quote: str = '"'
     header_row: int = 1  # 0: the file has none, and `columns` names what it holds
-    header_holds: tuple[frozenset[str], ...] = ()  # or: the first row with one of each
+    header_holds: tuple[tuple[str, ...], ...] = ()  # or: the first row with one of each
     skip_below_header: int = 0
     parts_below_header: bool = False
     columns: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ def _scanned(path: Path) -> Scan:
 
 
 def _found(
-    path: Path, dialects: Sequence[Dialect], holds: Sequence[frozenset[str]]
+    path: Path, dialects: Sequence[Dialect], holds: Sequence[Sequence[str]]
 ) -> tuple[Dialect, int]:
     """The dialect, and the row, in which the header is found."""
     for dialect in dialects:
@@ -171,17 +171,16 @@ def _found(
     raise RejectedError(_no_header(holds))
 
 
-def _no_header(holds: Sequence[frozenset[str]]) -> str:
-    named = ", ".join(f"`{min(spellings)}`" for spellings in holds)
+def _no_header(holds: Sequence[Sequence[str]]) -> str:
+    named = ", ".join(f"`{spellings[0]}`" for spellings in holds)
     return f"no row of the first {LOOKED_THROUGH} is a header with the columns {named}"
 
 
-def find_header(
-    rows: Sequence[Sequence[str | None]], holds: Sequence[frozenset[str]]
-) -> int | None:
+def find_header(rows: Sequence[Sequence[str | None]], holds: Sequence[Sequence[str]]) -> int | None:
     """The first row, from 1, that has a cell of each; None where there is none."""
     for number, cells in enumerate(rows, start=1):
-        if all(spellings & {(cell or "").strip() for cell in cells} for spellings in holds):
+        names = {(cell or "").strip() for cell in cells}
+        if all(not names.isdisjoint(spellings) for spellings in holds):
             return number
     return None
 
