@@ -9,15 +9,18 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
-from orchestration.contract import load_contract
+from orchestration.contract import consent_purposes, load_contract
 from orchestration.ingest.unpacking import MAX_UNPACKING
 from orchestration.live.config import Fetch, keys_at, place_of
 from orchestration.settings import REFERENCE, VENDORS
 
 CONFIG = "company.yml"
 FETCH = "fetch"
+# A person who never spoke is counted, but is linked to no handle, given to nobody and written to
+# by no channel: what is not named here is refused.
+CONSENT_DEFAULTS = {"analytics": True}
 
 
 class ConfigError(Exception):
@@ -29,6 +32,11 @@ def _time_zone(value: Any) -> Any:
         near = difflib.get_close_matches(str(value), available_timezones(), 1)
         raise ValueError(f"no such time zone{f'; did you mean {near[0]}' if near else ''}")
     return value
+
+
+def _completed(value: Any) -> Any:
+    """What company.yml says of some purposes, with the defaults of those that it leaves out."""
+    return CONSENT_DEFAULTS | value if isinstance(value, dict) else value
 
 
 def _share(value: Any) -> Any:
@@ -112,6 +120,13 @@ class Settings(BaseModel):
     experiment_window_days: int = Field(
         14, ge=1, description="Days from assignment in which an experiment's outcome counts."
     )
+    consent_defaults: Annotated[dict[str, StrictBool], BeforeValidator(_completed)] = Field(
+        CONSENT_DEFAULTS,
+        description=(
+            "Per purpose of `consents`: whether who never spoke allows it. A purpose that is left"
+            " out is refused, but for analytics."
+        ),
+    )
     max_quarantined_share: Share | dict[str, Share] = Field(
         0.01,
         description=(
@@ -132,6 +147,10 @@ class Settings(BaseModel):
             " 64 MB are always allowed."
         ),
     )
+
+    def allows_by_default(self, purpose: str) -> bool:
+        """Whether a person who never spoke allows the purpose."""
+        return self.consent_defaults.get(purpose, False)
 
     def quarantine_ceiling(self, feed: str) -> float:
         """The fraction of the feed's rows that may be quarantined in one night."""
@@ -371,6 +390,10 @@ def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:
     for feed in ceiling if isinstance(ceiling, dict) else ():
         if feed not in feeds and feed != "default":
             yield ("max_quarantined_share", feed), unknown("feed", feed, feeds)
+    purposes = consent_purposes()
+    for purpose in company.settings.consent_defaults:
+        if purpose not in purposes:
+            yield ("consent_defaults", purpose), unknown("purpose", purpose, list(purposes))
     for name, system in company.systems.items():
         yield from ((("systems", name, *where), what) for where, what in _wrong(company, system))
         if not name.replace("_", "").replace("-", "").isalnum():

@@ -119,6 +119,11 @@ def feeds_by_name() -> dict[str, Feed]:
     return {feed.name: feed for feed in load_contract()}
 
 
+def consent_purposes() -> tuple[str, ...]:
+    """What a person can allow or refuse."""
+    return feeds_by_name()["consents"].column("purpose").enum
+
+
 @cache
 def personal_columns() -> frozenset[str]:
     """Names of columns that hold personal data in one feed or another."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.company import Company, Settings
+from orchestration.contract import consent_purposes
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
 
 # settings and tables that judge, or grow with time, and change what no figure means
@@ -35,12 +36,15 @@ IdSystems = Mapping[str, Mapping[str, str]]
 
 
 def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
-    """Every var of the dbt project: the settings, the as-of date, whose ids are whose, and the
-    zones of systems that keep another time."""
+    """Every var of the dbt project: the settings, with every purpose of consent, the as-of date,
+    whose ids are whose, and the zones of systems that keep another time."""
     settings = company.settings.model_dump(mode="json")
     zones = {name: system.time_zone for name, system in company.systems.items()}
     return {
         **settings,
+        "consent_defaults": {
+            purpose: company.settings.allows_by_default(purpose) for purpose in consent_purposes()
+        },
         "as_of_date": as_of.isoformat(),
         "id_systems": id_systems,
         "time_zones": {name: zone for name, zone in sorted(zones.items()) if zone},

@@ -82,7 +82,9 @@ def _config(name: str) -> str:
     parts = ["# What belongs to this company. A key that is left out has the value shown.\n"]
     for key, field in Settings.model_fields.items():
         default = name if key == "name" else field.get_default()
-        line = yaml.safe_dump({key: default}, allow_unicode=True).strip().replace(": null", ":")
+        style = None if isinstance(default, dict) else False
+        line = yaml.safe_dump({key: default}, allow_unicode=True, default_flow_style=style)
+        line = line.strip().replace(": null", ":")
         parts.append(
             _comment(field.description or "") + ("" if key == "name" else "# ") + line + "\n"
         )

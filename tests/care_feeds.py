@@ -11,7 +11,7 @@ from tests.purchase_figures import Delivery, Row
 
 PURPOSES = (
     "marketing_email", "marketing_line", "marketing_sms", "marketing_push", "marketing_phone",
-    "analytics",
+    "analytics", "sns_linking",
 )  # fmt: skip
 # Ages in days on both sides of the windows of contacts, of the health score and of terms.
 WATCHED = (

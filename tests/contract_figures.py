@@ -160,6 +160,10 @@ def renewal_figures(terms: list[Term]) -> dict[str, Figure]:
     return {"renewal_rate": figure}
 
 
+def _shown(facts: Facts, person: str) -> str | None:
+    return person if facts.persons.allows(person, "analytics") else None
+
+
 def revenue_figures(persons: list[Recurring]) -> dict[str, Figure]:
     starters = [person for person in persons if person.contracts_at_start]
     capped = [min(person.at_start, person.at_end) for person in starters]
@@ -218,7 +222,7 @@ def contract_months(
                 for name, at in (("start", begins), ("end", ends))
             }
             found[row["subscription_key"], start] = {
-                "person_key": contract.person,
+                "person_key": _shown(facts, contract.person),
                 **{name: row[name] for name in ("system", "subscription_id", "plan")},
                 **{name: row[name] for name in ("billing_period", "currency", "started_at")},
                 "cancel_reason": row["cancel_reason"] if is_ended else None,

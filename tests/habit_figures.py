@@ -141,17 +141,6 @@ class Habits:
         zone = ZoneInfo(self.given.business_timezone)
         return message["at"].replace(tzinfo=UTC).astimezone(zone)
 
-    @cached_property
-    def consents(self) -> dict[tuple[str, str], tuple]:
-        """The latest word of each id and purpose; a no wins at the same instant."""
-        latest: dict[tuple[str, str], tuple] = {}
-        for row in self.given.rows("consents"):
-            if self.given.happened(row["recorded_at"]):
-                key, word = (row["customer_key"], row["purpose"]), row["granted"]
-                rank = (row["recorded_at"], not word)
-                latest[key] = max(latest.get(key, rank), rank)
-        return latest
-
     def policy(self, person: str) -> dict[str, Any]:
         contacts = self.contacts.get(person, [])
         counts = {days: len(in_days(self.given, contacts, days)) for days in (7, 30, 90)}
@@ -164,8 +153,8 @@ class Habits:
         for days, number in counts.items():
             found[f"contact_count_{days}_days"] = number
         for channel in CHANNELS:
-            _, is_refused = self.consents.get((person, f"marketing_{channel}"), (None, True))
-            found[f"is_contactable_by_{channel}"] = not is_refused
+            is_allowed = self.facts.persons.allows(person, f"marketing_{channel}")
+            found[f"is_contactable_by_{channel}"] = is_allowed
         return found
 
     # ---- tiers

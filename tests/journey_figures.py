@@ -57,7 +57,7 @@ class Engagement:
         ]
 
     def _author(self, mention: Row) -> str | None:
-        """The one person to whom the handle is linked on that platform."""
+        """The one person to whom the handle is linked on that platform, if they allow it."""
         found = {
             row["customer_key"]
             for row in self.given.rows("identities")
@@ -66,7 +66,9 @@ class Engagement:
             and row["identity_value"] == mention.get("author_handle")
             and row.get("identity_system") in (mention["platform"], mention["system"])
         }
-        return found.pop() if len(found) == 1 else None
+        if len(found) != 1 or not self.facts.persons.allows(*found, "sns_linking"):
+            return None
+        return found.pop()
 
     @cached_property
     def made_by_users(self) -> list[Row]:

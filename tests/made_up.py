@@ -1,6 +1,6 @@
 """Random deliveries of a made-up company, full of awkward rows, the same for a seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -83,6 +83,7 @@ class MadeUp:
     def all_feeds(self) -> list[Delivery]:
         self.persons("crm", 70)
         self.deliver("identities", "crm", [self.identity(i) for i in range(12)])
+        self.deliver("consents", "crm", list(self.words(70)))
         self.deliver(
             "accounts",
             "crm",
@@ -121,6 +122,22 @@ class MadeUp:
         self.deliver("customers", system, again, late=1)
         tied = {**rows[0], "membership_tier": "zinc"}
         self.deliver("customers", system, [tied], late=2)
+
+    def words(self, number: int) -> Iterator[Row]:
+        """What persons allow: some refuse to be analysed, half of them to have handles joined."""
+        for i in range(number):
+            for purpose, word in (("analytics", i % 10 != 0), ("sns_linking", i % 2 == 0)):
+                if i % 5 and purpose == "analytics":
+                    continue  # never spoke of it
+                for days, granted in ((300, not word), (30, word), (-1, not word)):
+                    day = datetime.combine(self.as_of - timedelta(days=days), datetime.min.time())
+                    yield {
+                        "consent_id": f"{purpose} {i} {days}",
+                        "customer_id": f"C{i}",
+                        "purpose": purpose,
+                        "granted": granted,
+                        "recorded_at": day + timedelta(hours=12),
+                    }
 
     def customer(self, number: int | str) -> Row:
         name = number if isinstance(number, str) else f"C{number}"

@@ -65,6 +65,7 @@ class Given:
     max_tenure_years: float = 10
     discount_rate: float = 0.10
     ltv_horizon_years: int = 5
+    consent_defaults: Mapping[str, bool] = field(default_factory=lambda: {"analytics": True})
 
     @cached_property
     def feeds(self) -> set[str]:
@@ -217,9 +218,26 @@ class Persons:
         created_at = self.current.get(person, {}).get("created_at")
         return created_at is not None and self.given.day_of(created_at) < day
 
+    @cached_property
+    def words(self) -> dict[tuple[str, str], tuple[datetime, bool]]:
+        """The last word of each person and purpose; of two of one instant the refusal."""
+        last: dict[tuple[str, str], tuple[datetime, bool]] = {}
+        for row in self.given.rows("consents"):
+            if self.given.happened(row["recorded_at"]):
+                key, said = (row["customer_key"], row["purpose"]), row["recorded_at"]
+                last[key] = max(last.get(key, (said, False)), (said, not row["granted"]))
+        return last
+
+    def allows(self, person: str, purpose: str) -> bool:
+        by_default = self.given.consent_defaults.get(purpose, False)
+        _, is_refused = self.words.get((person, purpose), (None, not by_default))
+        return not is_refused
+
     @cache  # noqa: B019
     def attributes(self, person: str, start: date, on: date | None = None) -> dict[str, str]:
         """All but the tenure band, which rests on what the person did; the age is of `on`."""
+        if not self.allows(person, "analytics"):
+            return dict.fromkeys(ATTRIBUTES[:-1], "unknown")
         row = self._in_force(self.versions[person], start)
         account = self._in_force(self.accounts[row.get("account_key")], start)
         known = {name: row.get(name) for name in ATTRIBUTES[:5]}
@@ -334,7 +352,10 @@ class Facts:
         begun = self.begun_on.get(person)
         days = None if begun is None else (start - begun).days
         band = "none" if days is None or days <= 0 else _tenure_band(days)
-        return {**self.persons.attributes(person, start), "tenure_band": band}
+        return {**self.persons.attributes(person, start), "tenure_band": self._shown(person, band)}
+
+    def _shown(self, person: str, band: str) -> str:
+        return band if self.persons.allows(person, "analytics") else "unknown"
 
     def attributes_at_end(self, person: str) -> dict[str, str]:
         """When the as-of date is over; who began on it has been a customer for 0 days."""
@@ -1025,11 +1046,13 @@ def cohorts(given: Given, facts: Facts) -> dict[tuple[date, int], dict[str, Any]
 
 
 def customers(given: Given, facts: Facts) -> dict[str, dict[str, Any]]:
-    """Of each person who ever ordered or held a contract, what the mart customers says."""
+    """What the mart customers says of each person who ever ordered or held a contract."""
     values = lifetime_values(facts)
     since = given.as_of - timedelta(days=364)
     found = {}
     for person in facts.begun_on:
+        if not facts.persons.allows(person, "analytics"):
+            continue
         orders = facts.orders_of.get(person, [])
         refunds = [refund for refund in facts.refunds if refund.person == person]
         revenue = [(order.day, order.goods) for order in orders]

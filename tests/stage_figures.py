@@ -68,6 +68,11 @@ class Journeys:
         """The first date of the calendar."""
         return first_day(self.given)
 
+    @property
+    def shown(self) -> set[str]:
+        """Those of whom a mart may tell."""
+        return {p for p in self.persons if self.facts.persons.allows(p, "analytics")}
+
     @cached_property
     def persons(self) -> set[str]:
         return set(self.facts.persons.current) | set(self.named_on)

@@ -62,6 +62,14 @@ def test_a_ceiling_is_one_for_all_or_one_per_feed(tmp_path):
     assert per_feed.quarantine_ceiling("answers") == 0.02
 
 
+def test_of_a_purpose_that_is_left_out_the_default_stands(tmp_path):
+    assert Settings().allows_by_default("analytics")
+    assert not Settings().allows_by_default("sns_linking")
+    own = company(tmp_path, "consent_defaults: {sns_linking: true, third_party: no}").settings
+    assert own.allows_by_default("analytics") and own.allows_by_default("sns_linking")
+    assert not own.allows_by_default("third_party")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -101,6 +109,16 @@ def test_a_ceiling_is_one_for_all_or_one_per_feed(tmp_path):
         ),
         ("fiscal_year_start: 13\n", "company.yml line 1: `fiscal_year_start`: "),
         ("reporting_currency: yen\n", "company.yml line 1: `reporting_currency`: "),
+        (
+            "consent_defaults:\n  analytcs: false\n",
+            "company.yml line 2: unknown purpose `analytcs`; did you mean `analytics`?",
+        ),
+        (
+            "consent_defaults: {analytics: perhaps}\n",
+            "company.yml line 1: `consent_defaults.analytics`: input should be a valid boolean,"
+            " not 'perhaps'",
+        ),
+        ("consent_defaults: [analytics]\n", "company.yml line 1: `consent_defaults`: "),
         ("max_shrink_share: 1\n", "company.yml line 1: `max_shrink_share`: could be 1 % or 100 %"),
         ("name: A\nname: B\n", "company.yml line 2: `name` stands there twice"),
         ("name: [A\n", "company.yml line 2 column 1: "),

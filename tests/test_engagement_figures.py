@@ -82,7 +82,7 @@ def test_every_person_is_scored_as_computed_apart(case):
         *("engagement_quadrant", "lifecycle_phase", "journey_stage", "price_sensitivity_share"),
     ]
     expected = {}
-    for person in Journeys(engagement).persons:
+    for person in Journeys(engagement).shown:
         rfm = customers.rfm(person) or (None, None, None)
         done = customers.counts(person)
         values = [
@@ -101,7 +101,7 @@ def test_every_person_is_scored_as_computed_apart(case):
 def test_the_health_of_every_person_is_that_computed_apart(case):
     _, engagement, warehouse = case
     health = Health(engagement.facts, engagement)
-    expected = {(person,): health.row(person) for person in Journeys(engagement).persons}
+    expected = {(person,): health.row(person) for person in Journeys(engagement).shown}
     told = mart_differences(warehouse, "customers", ["person_key"], expected)
     assert not told, f"{len(told)} of {len(expected)} persons differ\n{summary(told)}"
     for name in health.components:
@@ -115,7 +115,7 @@ def test_clock_contacts_and_tier_of_every_person_are_those_computed_apart(case):
     facts = engagement.facts
     customers = Customers(facts, engagement, COMPONENTS)
     habits = Habits(facts, customers, Health(facts, engagement))
-    expected = {(person,): habits.row(person) for person in Journeys(engagement).persons}
+    expected = {(person,): habits.row(person) for person in Journeys(engagement).shown}
     told = mart_differences(warehouse, "customers", ["person_key"], expected)
     assert not told, f"{len(told)} of {len(expected)} persons differ\n{summary(told)}"
     assert all(different(expected, name) > 1 for name in next(iter(expected.values())))

@@ -1,6 +1,7 @@
 """Marts about groups and the days around campaigns, beside the same told from single things."""
 
 import csv
+import shutil
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 
@@ -8,11 +9,23 @@ import numpy as np
 import pytest
 
 from orchestration.sample import LAST_DAY
+from tests.conftest import AS_OF, Shop
 
 CUTS = ("membership_tier", "prefecture", "acquisition_channel", "gender", "age_band")
 CLASSES = ("promoter", "passive", "detractor")
 SMALLEST = 5
 YEAR = f"responded_date > date '{LAST_DAY}' - 365"
+
+
+@pytest.fixture(scope="module")
+def night(delivered, tmp_path_factory, kizuna) -> Shop:
+    """A night of the shop in which nobody refuses to be analysed, so that its marts show all."""
+    folder = tmp_path_factory.mktemp("open") / "shop"
+    shutil.copytree(delivered, folder)
+    shutil.rmtree(folder / "landing" / "crm" / "consents")
+    result = kizuna("night", "--company", folder, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    return Shop(folder, result.output)
 
 
 def hidden_values(smallest_group: dict[str, int]) -> set[str]:

@@ -63,3 +63,17 @@ def test_every_mart_has_an_enforced_contract_and_says_what_it_holds(manifest):
                 if not column["description"]
             ]
     assert not wrong
+
+
+def test_every_mart_with_persons_asks_for_their_consent(manifest):
+    """Or has them of marts alone, which did."""
+    gate = "model.kizuna.int_consents"
+    ungated = [
+        node["name"]
+        for node in models(manifest)
+        if node["fqn"][1] == "marts"
+        and "person_key" in node["columns"]
+        and gate not in (parents := node["depends_on"]["nodes"])
+        and {layer(manifest, parent) for parent in parents} != {"marts"}
+    ]
+    assert not ungated

@@ -29,6 +29,16 @@ def persons(raw: RawData, as_of: date = AS_OF) -> set[tuple[str, ...]]:
     return {(key, *sorted(set(ids) - {key})) for key, ids in found.items()}
 
 
+def word(name: str, granted: bool, at: datetime = BEFORE) -> dict[str, object]:
+    return {
+        "consent_id": f"{name} {granted} {at}",
+        "customer_id": name,
+        "purpose": "sns_linking",
+        "granted": granted,
+        "recorded_at": at,
+    }
+
+
 def customer(name: str, **columns: object) -> dict[str, object]:
     return {"customer_id": name, "created_at": BEFORE, "updated_at": BEFORE, **columns}
 
@@ -54,6 +64,7 @@ def test_a_shared_email_phone_or_handle_and_a_told_id_link(raw):
             told("4", "customer_id", "77", identity_system="app"),
         ],
     )
+    raw.deliver("consents", "shop", [word("2", True), word("3", True)])
     raw.deliver("orders", "app", [{"order_id": "1", "customer_id": "77", "ordered_at": BEFORE}])
     assert persons(raw) == {
         ("crm:0", "till:a"),
@@ -64,6 +75,18 @@ def test_a_shared_email_phone_or_handle_and_a_told_id_link(raw):
     rules = {row["customer_key"]: row["rule"] for row in raw.links.to_pylist()}
     joined = ("till:a", "till:b", "crm:3", "app:77")
     assert [rules[key] for key in joined] == ["email", "phone", "sns_handle", "identities"]
+
+
+def test_a_handle_links_ids_that_both_allow_it_by_their_last_word(raw):
+    pairs = ("both", "one", "silent", "retracted", "later", "tied")
+    ids = [f"{pair}{i}" for pair in pairs for i in (1, 2)]
+    raw.deliver("customers", "crm", [customer(name) for name in ids])
+    kinds = {name: ("sns_handle", "line_id")[len(name) % 2] for name in ids}
+    raw.deliver("identities", "crm", [told(name, kinds[name], name[:-1]) for name in ids])
+    words = [word(name, True) for name in ids if name != "one2" and "silent" not in name]
+    words += [word("retracted2", False, datetime(2026, 6, 30, 14)), word("later2", False, END)]
+    raw.deliver("consents", "crm", [*words, word("tied2", False)])
+    assert persons(raw) == {("crm:both1", "crm:both2"), ("crm:later1", "crm:later2")}
 
 
 def test_a_browser_a_handle_elsewhere_and_what_many_share_link_nobody(raw):

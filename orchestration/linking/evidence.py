@@ -13,6 +13,8 @@ from orchestration.linking.clusters import Edge, Rank, Traits
 # Identities that one human has, so that two ids with the same are one. A browser may be a
 # household's, and `other` anything.
 OWN = ("email", "phone", "sns_handle", "line_id", "loyalty_card")
+# Of these, what joins a person to what they say elsewhere: no link without their consent.
+BY_CONSENT = ("sns_handle", "line_id")
 TOLD = "identities"
 
 
@@ -25,8 +27,12 @@ class Evidence:
         raw: Path,
         end: datetime,
         owners: Mapping[str, str],
+        links_handles: bool,
     ):
-        """`end` of the as-of date in UTC; `owners`: whose customer ids those of a system are."""
+        """`end` of the as-of date in UTC; `owners`: whose customer ids those of a system are;
+        `links_handles`: whether an id that never spoke of it allows `sns_linking`.
+        """
+        self.links_handles = links_handles
         self.connection, self.raw, self.end, self.owners = connection, raw, end, owners
         ledger = f"{duck.path(raw / 'ledger' / 'loads')} || '/load_id=ledger/*.parquet'"
         self._do(
@@ -88,6 +94,27 @@ class Evidence:
             )
         """)
 
+        # the last word of each id; of a yes and a no of one instant the no
+        self._do(f"""
+            create temp table spoken as
+            select
+                {self._key("system", "customer_id")} as customer_key,
+                arg_max(granted, struct_pack(at := recorded_at, no := not granted)) as is_allowed
+            from (
+                select said.*
+                from {self._rows("consents")} as said
+                inner join loads using (load_id)
+                where not loads.is_superseded
+                qualify row_number() over (
+                    partition by said.system, said.consent_id
+                    order by coalesce(said.updated_at, loads.delivered_at) desc, said.customer_id
+                        desc, said.purpose desc, said.granted desc, said.recorded_at desc
+                ) = 1
+            )
+            where purpose = 'sns_linking' and recorded_at < $end
+            group by all
+        """)
+
     def _do(self, sql: str, **values: object) -> duckdb.DuckDBPyConnection:
         given = {"end": self.end, **values}
         return self.connection.execute(sql, {k: v for k, v in given.items() if f"${k}" in sql})
@@ -127,7 +154,11 @@ class Evidence:
                     union all
                     select kind, case when kind in ('email', 'phone') then value
                         else place || chr(31) || value end, customer_key, delivered_at
-                    from linked where kind in ({duck.texts(OWN)})
+                    from linked left join spoken using (customer_key)
+                    where kind in ({duck.texts(OWN)}) and (
+                        kind not in ({duck.texts(BY_CONSENT)})
+                        or coalesce(spoken.is_allowed, {str(self.links_handles).lower()})
+                    )
                 )
                 where value is not null
                 group by all

@@ -45,7 +45,13 @@ def link_persons(
     decided = read_decided(company)
     with closing(duck.connect(company.work / "linking")) as connection:
         owners = id_systems.get("customer_id", {})
-        evidence = Evidence(connection, company.raw, _end(company, as_of), owners)
+        evidence = Evidence(
+            connection,
+            company.raw,
+            _end(company, as_of),
+            owners,
+            settings.allows_by_default("sns_linking"),
+        )
         edges = [*decided.links, *evidence.told()]
         edges += evidence.shared_values(settings.max_ids_of_a_value)
         ids = sorted({key for edge in edges for key in (edge.one, edge.other)})

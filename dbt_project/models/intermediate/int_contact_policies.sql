@@ -23,19 +23,6 @@ invitations as (
 
 ),
 
-consents as (
-
-    select * from {{ ref('stg_crm__consents') }}
-    where recorded_at < {{ end_of_as_of() }}
-
-),
-
-person_ids as (
-
-    select * from {{ ref('int_person_ids') }}
-
-),
-
 contacts as (
 
     select person_key, sent_date from messages
@@ -163,38 +150,29 @@ preferred as (
 
 ),
 
--- of two statements of one instant the refusal holds
-latest as (
+consented as (
 
+    {% for channel in contact_channels() -%}
+    {{ 'union all' if not loop.first }}
     select
-        customer_key,
-        purpose,
-        granted,
-        row_number() over (
-            partition by customer_key, purpose
-            order by recorded_at desc, case when granted then 1 else 0 end asc
-        ) as recency
-
-    from consents
+        person_key,
+        '{{ channel }}' as channel
+    from ({{ persons_who_allow('marketing_' ~ channel) }}) as allowing
+    {% endfor %}
 
 ),
 
--- who has several ids is left alone where the last word of any of them is a no
-consented as (
+contactable as (
 
     select
-        person_ids.person_key
+        person_key
         {%- for channel in contact_channels() %},
-        min(case
-            when latest.purpose = 'marketing_{{ channel }}'
-                then case when latest.granted then 1 else 0 end
-        end) = 1 as is_contactable_by_{{ channel }}
+        max(case when channel = '{{ channel }}' then 1 end) = 1
+            as is_contactable_by_{{ channel }}
         {%- endfor %}
 
-    from latest
-    inner join person_ids on latest.customer_key = person_ids.customer_key
-    where latest.recency = 1
-    group by person_ids.person_key
+    from consented
+    group by person_key
 
 ),
 
@@ -212,14 +190,14 @@ policies as (
         coalesce(contacted.contact_count_30_days, 0)
         >= {{ threshold('contact_fatigue_30_days') }} as is_contact_fatigued
         {%- for channel in contact_channels() %},
-        coalesce(consented.is_contactable_by_{{ channel }}, false)
+        coalesce(contactable.is_contactable_by_{{ channel }}, false)
             as is_contactable_by_{{ channel }}
         {%- endfor %}
 
     from persons
     left join preferred on persons.person_key = preferred.person_key
     left join contacted on persons.person_key = contacted.person_key
-    left join consented on persons.person_key = consented.person_key
+    left join contactable on persons.person_key = contactable.person_key
 
 )
 

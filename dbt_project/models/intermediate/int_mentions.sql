@@ -15,6 +15,12 @@ identities as (
 
 ),
 
+linking as (
+
+    {{ persons_who_allow('sns_linking') }}
+
+),
+
 person_ids as (
 
     select * from {{ ref('int_person_ids') }}
@@ -64,7 +70,7 @@ known as (
 
     select
         mentions.mention_key,
-        authors.person_key,
+        linking.person_key,
         mentions.platform,
         mentions.system,
         mentions.mention_id,
@@ -77,6 +83,7 @@ known as (
     left join authors
         on mentions.mention_key = authors.mention_key
         and mentions.platform = authors.platform
+    left join linking on authors.person_key = linking.person_key
 
 )
 

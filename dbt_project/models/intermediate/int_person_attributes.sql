@@ -1,3 +1,5 @@
+{#- Of who does not allow to be analysed nothing is known here: so such persons are `unknown`
+    in every cut, and the cuts still add up to the whole. -#}
 {%- set beginning = "cast('0001-01-01' as date)" -%}
 {%- set forever = "cast('9999-12-31' as date)" -%}
 {%- set crm = [
@@ -8,6 +10,12 @@ with
 persons as (
 
     select * from {{ ref('int_persons') }}
+
+),
+
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
 
 ),
 
@@ -73,9 +81,10 @@ crm as (
 
     from (
         select
-            *,
-            {{ in_force_from('stated_at') }} as in_force_from
+            versions.*,
+            {{ in_force_from('versions.stated_at') }} as in_force_from
         from versions
+        inner join analysed on versions.person_key = analysed.person_key
     ) as dated
 
 ),
@@ -131,10 +140,10 @@ firsts as (
 
     from (
         select person_key, ordered_date as first_date from orders
-        where person_key is not null
         union all
         select person_key, started_date as first_date from subscriptions
     ) as dates
+    where person_key in (select person_key from analysed)
     group by person_key
 
 ),
@@ -196,6 +205,7 @@ described as (
         coalesce(accounts.industry, 'unknown') as industry,
         coalesce(accounts.company_size, 'unknown') as company_size,
         case
+            when analysed.person_key is null then 'unknown'
             when firsts.first_date is null or spans.valid_from <= firsts.first_date
                 then 'none'
             when {{ days_between('firsts.first_date', 'spans.valid_from') }} <= 90
@@ -207,6 +217,7 @@ described as (
 
     from spans
     cross join calendar
+    left join analysed on spans.person_key = analysed.person_key
     left join crm
         on spans.person_key = crm.person_key
         and spans.valid_from >= crm.valid_from and spans.valid_from < crm.valid_to

@@ -6,6 +6,12 @@ acts as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 mentions as (
 
     select * from {{ ref('int_mentions') }}
@@ -48,6 +54,27 @@ activity as (
 
     from mentions
 
+),
+
+shown as (
+
+    select
+        activity.activity_key,
+        analysed.person_key,
+        activity.system,
+        activity.source_id,
+        activity.activity_type,
+        activity.channel,
+        activity.community_event_id,
+        activity.rating,
+        activity.is_ugc,
+        activity.is_contribution,
+        activity.occurred_date,
+        activity.occurred_at
+
+    from activity
+    left join analysed on activity.person_key = analysed.person_key
+
 )
 
-select * from activity
+select * from shown

@@ -42,6 +42,12 @@
 {%- set made_here = ['responses', 'messages', 'app_days', 'mentions', 'referrals', 'stages'] -%}
 with
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 nps_votes as (
 
     select
@@ -158,7 +164,7 @@ described as (
 
     select
         concat(kind, ':', subject_key) as timeline_key,
-        person_key,
+        happened.person_key,
         kind,
         subject_key,
         detail,
@@ -168,6 +174,7 @@ described as (
         cast(occurred_at as timestamp) as occurred_at
 
     from happened
+    inner join analysed on happened.person_key = analysed.person_key
 
 )
 

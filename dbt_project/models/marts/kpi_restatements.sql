@@ -95,6 +95,15 @@ merged as (
 
 ),
 
+-- who refuses or allows to be analysed leaves or enters the cuts by what a person is
+said as (
+
+    select coalesce(sum(late_row_count + corrected_row_count), 0) as consent_row_count
+    from arrivals
+    where feed = 'consents'
+
+),
+
 changed as (
 
     select
@@ -191,10 +200,15 @@ explained as (
             else coalesce(arrived.corrected_rows, 0)
         end as corrected_row_count,
         case when changed.is_about_persons then merged.merged_person_count else 0 end
-            as merged_person_count
+            as merged_person_count,
+        said.consent_row_count > 0
+        and changed.is_about_persons
+        and changed.segment_dimension in ('{{ person_cuts() | join("', '") }}')
+            as is_consent_changed
 
     from changed
     cross join merged
+    cross join said
     left join arrived
         on changed.kpi = arrived.kpi
         and changed.grain = arrived.grain
@@ -213,6 +227,7 @@ described as (
             ', ',
             case when is_redefined then 'definition' end,
             case when merged_person_count > 0 then 'person merges' end,
+            case when is_consent_changed then 'consents' end,
             case when late_row_count > 0 then 'late rows' end,
             case when corrected_row_count > 0 then 'corrections' end
         ), ''), 'definition') as cause,

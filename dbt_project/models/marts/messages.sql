@@ -6,18 +6,24 @@ messages as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 described as (
 
     select
         message_key,
         message_channel,
-        person_key,
+        analysed.person_key,
         system,
         message_id,
         campaign_id,
         flow_id,
         variant,
-        person_key is null as is_anonymous,
+        analysed.person_key is null as is_anonymous,
         is_delivered,
         is_delivery_reported,
         is_bounced,
@@ -33,6 +39,7 @@ described as (
         cast(unsubscribed_at as timestamp) as unsubscribed_at
 
     from messages
+    left join analysed on messages.person_key = analysed.person_key
 
 )
 

@@ -6,6 +6,12 @@ items as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 bought as (
 
     select * from {{ ref('int_bought_items') }}
@@ -17,7 +23,7 @@ described as (
     select
         items.order_item_key,
         items.order_key,
-        items.person_key,
+        analysed.person_key,
         items.product_key,
         items.product_name,
         coalesce(items.category, 'unknown') as category,
@@ -25,7 +31,9 @@ described as (
         items.order_channel,
         items.store_id,
         items.campaign_id,
-        cast(items.order_number as bigint) as order_number,
+        case
+            when analysed.person_key is not null then cast(items.order_number as bigint)
+        end as order_number,
         items.grade,
         bought.earlier_grade,
         items.quantity,
@@ -33,7 +41,7 @@ described as (
         cast(items.profit_amount as decimal(38, 4)) as profit_amount,
         cast(items.list_amount as decimal(38, 4)) as list_amount,
         cast(items.reference_amount as decimal(38, 4)) as reference_amount,
-        items.person_key is null as is_guest,
+        analysed.person_key is null as is_guest,
         bought.is_new_category,
         bought.is_known_family,
         bought.is_upgrade,
@@ -44,7 +52,10 @@ described as (
         cast(items.ordered_at as timestamp) as ordered_at
 
     from items
-    left join bought on items.order_item_key = bought.order_item_key
+    left join analysed on items.person_key = analysed.person_key
+    left join bought
+        on analysed.person_key is not null
+        and items.order_item_key = bought.order_item_key
 
 )
 

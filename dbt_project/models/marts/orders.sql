@@ -7,6 +7,12 @@ orders as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 refunds as (
 
     select
@@ -24,7 +30,7 @@ described as (
 
     select
         orders.order_key,
-        orders.person_key,
+        analysed.person_key,
         orders.system,
         orders.order_id,
         orders.order_channel,
@@ -36,16 +42,21 @@ described as (
         cast(round(orders.profit_amount, 4) as decimal(38, 4)) as profit_amount,
         cast(round(refunds.refund_amount, 4) as decimal(38, 4)) as refund_amount,
         coalesce(refunds.refund_count, 0) as refund_count,
-        cast(orders.order_number as bigint) as order_number,
+        case
+            when analysed.person_key is not null then cast(orders.order_number as bigint)
+        end as order_number,
         orders.is_first_order,
-        orders.person_key is null as is_guest,
+        analysed.person_key is null as is_guest,
         orders.has_items,
         coalesce(orders.has_discount, false) as has_discount,
         orders.ordered_date,
-        orders.next_ordered_date,
+        case
+            when analysed.person_key is not null then orders.next_ordered_date
+        end as next_ordered_date,
         cast(orders.ordered_at as timestamp) as ordered_at
 
     from orders
+    left join analysed on orders.person_key = analysed.person_key
     left join refunds on orders.order_key = refunds.order_key
 
 )

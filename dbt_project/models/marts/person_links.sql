@@ -1,8 +1,22 @@
 with
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
+linking as (
+
+    {{ persons_who_allow('sns_linking') }}
+
+),
+
 person_ids as (
 
-    select * from {{ ref('int_person_ids') }}
+    select person_ids.*
+    from {{ ref('int_person_ids') }} as person_ids
+    inner join analysed on person_ids.person_key = analysed.person_key
 
 ),
 
@@ -61,6 +75,9 @@ links as (
 
     from identities
     inner join person_ids on identities.customer_key = person_ids.customer_key
+    left join linking on person_ids.person_key = linking.person_key
+    where identities.identity_type not in ('sns_handle', 'line_id')
+        or linking.person_key is not null
 
 ),
 

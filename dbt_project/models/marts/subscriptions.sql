@@ -7,6 +7,12 @@ contract_months as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 subscriptions as (
 
     select * from {{ ref('int_subscriptions') }}
@@ -23,7 +29,7 @@ described as (
 
     select
         contract_months.subscription_key,
-        contract_months.person_key,
+        analysed.person_key,
         subscriptions.system,
         subscriptions.subscription_id,
         subscriptions.plan,
@@ -49,6 +55,7 @@ described as (
         end as timestamp) as ended_at
 
     from contract_months
+    left join analysed on contract_months.person_key = analysed.person_key
     inner join subscriptions
         on contract_months.subscription_key = subscriptions.subscription_key
     inner join periods

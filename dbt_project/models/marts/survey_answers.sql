@@ -18,6 +18,12 @@ responses as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 votes as (
 
     select * from {{ ref('int_votes') }}
@@ -57,11 +63,17 @@ described as (
         known.system,
         known.response_id,
         known.question_code,
-        responses.person_key,
+        analysed.person_key,
         responses.survey_id,
         responses.survey_kind,
-        responses.invitation_key,
-        responses.order_key,
+        case
+            when responses.person_key is null or analysed.person_key is not null
+                then responses.invitation_key
+        end as invitation_key,
+        case
+            when responses.person_key is null or analysed.person_key is not null
+                then responses.order_key
+        end as order_key,
         responses.touchpoint,
         responses.store_id,
         responses.department,
@@ -80,7 +92,7 @@ described as (
             when responses.survey_kind is null then 'survey unknown'
             when known.numeric_value is null then 'no score'
         end as left_out_because,
-        responses.person_key is null as is_anonymous,
+        analysed.person_key is null as is_anonymous,
         coalesce(responses.is_complete, false) as is_complete,
         known.has_text,
         votes.next_day as superseded_date,
@@ -90,6 +102,7 @@ described as (
 
     from known
     left join responses on known.response_key = responses.response_key
+    left join analysed on responses.person_key = analysed.person_key
     left join votes
         on known.response_key = votes.response_key
         and known.vote = votes.question_code

@@ -6,6 +6,12 @@ tickets as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
 timed as (
 
     select * from {{ ref('int_tickets') }}
@@ -17,7 +23,7 @@ described as (
 
     select
         timed.ticket_key,
-        timed.person_key,
+        analysed.person_key,
         tickets.system,
         tickets.ticket_id,
         tickets.channel,
@@ -26,7 +32,7 @@ described as (
         tickets.reopened_count,
         timed.first_response_hours,
         timed.resolution_hours,
-        timed.person_key is null as is_anonymous,
+        analysed.person_key is null as is_anonymous,
         timed.resolved_at is not null as is_resolved,
         timed.is_satisfied,
         timed.opened_date,
@@ -35,6 +41,7 @@ described as (
         cast(timed.resolved_at as timestamp) as resolved_at
 
     from timed
+    left join analysed on timed.person_key = analysed.person_key
     inner join tickets on timed.ticket_key = tickets.ticket_key
 
 )

@@ -6,14 +6,36 @@ sessions as (
 
 ),
 
+analysed as (
+
+    {{ persons_who_allow('analytics') }}
+
+),
+
+-- the key of a session built of events holds the id of who was there
+withheld as (
+
+    select
+        sessions.session_key,
+        'withheld ' || cast(row_number() over (
+            order by sessions.started_at, sessions.session_key
+        ) as string) as shown_key
+
+    from sessions
+    left join analysed on sessions.person_key = analysed.person_key
+    where sessions.person_key is not null and analysed.person_key is null
+
+),
+
 described as (
 
     select
-        session_key,
-        person_key,
+        coalesce(withheld.shown_key, sessions.session_key) as session_key,
+        analysed.person_key,
         system,
         case
-            when not is_built then substring(session_key, length(system) + 2)
+            when not is_built and withheld.session_key is null
+                then substring(sessions.session_key, length(system) + 2)
         end as session_id,
         platform,
         campaign_id,
@@ -32,6 +54,8 @@ described as (
         cast(ended_at as timestamp) as ended_at
 
     from sessions
+    left join analysed on sessions.person_key = analysed.person_key
+    left join withheld on sessions.session_key = withheld.session_key
 
 )
 

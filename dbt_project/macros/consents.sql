@@ -1,0 +1,10 @@
+{#- The one gate: the persons who allow a purpose, as of the as-of date. Whatever is done for
+    a purpose joins its persons to these. -#}
+{% macro persons_who_allow(purpose) -%}
+{%- if purpose not in var('consent_defaults') -%}
+    {{ exceptions.raise_compiler_error('no purpose of the feed consents: ' ~ purpose) }}
+{%- endif -%}
+select person_key
+    from {{ ref('int_consents') }}
+    where purpose = '{{ purpose }}' and is_granted
+{%- endmacro %}
