@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -26,7 +26,7 @@ from orchestration.ingest.judging import (
 )
 from orchestration.ingest.mapped import MappedDelivery, map_delivery
 from orchestration.ingest.matching import Matched, match_columns
-from orchestration.ingest.planning import Planned, make_plan, owners_of_ids
+from orchestration.ingest.planning import Planned, make_plan, owners_of_ids, standing
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import Origin, Written, write_table
@@ -43,10 +43,11 @@ EVENT_TOLERANCE = timedelta(days=1)  # the contract of the night
 class Landing:
     """The arrivals of one night; made by looking through landing/ and into the ledger.
 
-    Raises ConfigError where a mapping is wrong, before anything is touched.
+    A rehearsal plans to read again whatever something is in quarantine of. Raises ConfigError
+    where a mapping is wrong, before anything is touched.
     """
 
-    def __init__(self, company: Company, as_of: date, run_id: str):
+    def __init__(self, company: Company, as_of: date, run_id: str, is_rehearsal: bool = False):
         self.company = company
         self.as_of = as_of
         self.run_id = run_id
@@ -58,12 +59,17 @@ class Landing:
         self._sweep()
         self._past = self.ledger.loads()
         self.delivered_at = self._time_of_delivery()
+        known = [
+            replace(load, recipe="") if load.rows_quarantined or load.is_rejected else load
+            for load in self._past
+        ]
+        past = known if is_rehearsal else self._past
         self._plan = make_plan(
-            company, self.feeds, self._arrivals, self._past, self.delivered_at, self._known_files
+            company, self.feeds, self._arrivals, past, self.delivered_at, self._known_files
         )
         self._reports: dict[str, FeedReport] = {}
         self._mapped: dict[str, MappedDelivery | RejectedError] = {}
-        if self._plan.planned:
+        if self._plan.planned and not is_rehearsal:
             self.ledger.open_night(self.delivered_at, as_of, run_id)
 
     # ---- before the night
@@ -110,6 +116,19 @@ class Landing:
                 self.load(self._parent_of(feed))
             self._reports[feed.name] = self._load(feed)
         return self._reports[feed.name]
+
+    def rehearse(self) -> Iterator[tuple[Load, Load, str | None]]:
+        """Each delivery that was loaded or refused before, as it stands, as it would be read now,
+        and why it would be refused; leaves no trace.
+        """
+        for planned in self._plan.planned:
+            before = next(standing(self._past, planned.delivery, planned.feed), None)
+            if before is not None:
+                report = FeedReport(before.feed)
+                after, _ = self._read(planned, report)
+                shutil.rmtree(self.company.raw / INCOMING / after.load_id, ignore_errors=True)
+                yield before, after, next(iter(report.rejected.values()), None)
+        self._clear()
 
     def _load(self, feed: Feed) -> FeedReport:
         report = FeedReport(feed.name)
@@ -362,11 +381,14 @@ class Landing:
         self.ledger.remember_hashes(self._arrivals.hashes)
         self.ledger.export(self.company.raw)
         lay_down_published(self.company, self.as_of)
+        self._clear()
+        self._reports[""] = rejected
+
+    def _clear(self) -> None:
         if "_connection" in self.__dict__:
             self._connection.close()
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.company.raw / INCOMING, ignore_errors=True)
-        self._reports[""] = rejected
 
     @property
     def rejected(self) -> dict[str, str]:

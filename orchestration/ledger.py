@@ -82,11 +82,11 @@ create table checks (
 );
 """
 
-# A load stands until the same file, or the same content, is loaded again.
+# A load stands, and so does a refusal, until the same file, or the same content, is loaded again.
 LOADS = """
 select
     load.*,
-    not load.is_rejected and exists (
+    exists (
         select 1 from loads as later
         where later.number > load.number and not later.is_rejected
             and later.system = load.system and later.feed = load.feed
@@ -315,6 +315,26 @@ class Ledger:
     def loads(self) -> list[Load]:
         with self._transaction() as db:
             return [_load(row) for row in db.execute(f"{LOADS} order by load.number")]
+
+    def read_again(self, numbers: Iterable[int]) -> None:
+        """Have the files of these loads read anew by the next night, as if their rules had
+        changed.
+        """
+        with self._transaction() as db:
+            db.executemany("update loads set recipe = '' where number = ?", [(n,) for n in numbers])
+
+    def quarantined(self) -> list[dict[str, Any]]:
+        """Every reason for which something that stands was set aside, with its file and night."""
+        with self._transaction() as db:
+            found = db.execute(f"""
+                select q.*, load.system, load.feed, load.file, nights.as_of_date
+                from quarantined_rows as q
+                inner join ({LOADS}) as load on q.load_id = load.load_id
+                inner join nights on load.night = nights.delivered_at
+                where not load.is_superseded
+                order by load.number, q.rowid
+            """)
+            return [dict(row) for row in found]
 
     def record_loads(
         self,

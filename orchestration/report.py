@@ -13,6 +13,7 @@ from orchestration import progress
 from orchestration.adding import Offer, Preview
 from orchestration.company import System
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
+from orchestration.quarantine import Kind, Replayed, Row
 
 POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
 MARKS = {progress.DONE: "[green]✓[/green]", progress.WARNING: "[yellow]![/yellow]"}
@@ -220,6 +221,51 @@ def _quarantined(connection: duckdb.DuckDBPyConnection, run: str) -> Table | str
     if len(rows) > MANY:
         rest = sum(row[4] for row in rows[MANY:])
         table.add_row("", "", "", f"{len(rows) - MANY} more reasons", f"{rest:,}", "")
+    return table
+
+
+def quarantined_kinds(kinds: Sequence[Kind]) -> Table | str:
+    """What is in quarantine, by feed, reason and file."""
+    if not kinds:
+        return "Nothing is in quarantine."
+    table = Table(title="In quarantine", title_justify="left")
+    for heading in ("feed", "file", "column", "why", "rows", "nights"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for one in kinds:
+        texts = (escape(text or "") for text in (one.feed, one.file, one.column, one.reason))
+        nights = one.first if one.first == one.last else f"{one.first} … {one.last}"
+        table.add_row(*texts, f"{one.rows:,}", nights)
+    return table
+
+
+def quarantined_rows(rows: Sequence[Row], limit: int) -> Table | str:
+    """Rows in quarantine, the first ones."""
+    if not rows:
+        return "No such row is in quarantine."
+    more = f"{len(rows) - limit:,} more; --limit shows them" if len(rows) > limit else None
+    table = Table(title=f"{len(rows):,} in quarantine", title_justify="left", caption=more)
+    for heading in ("file", "line", "column", "value", "why", "as delivered"):
+        table.add_column(heading, justify="right" if heading == "line" else "left", overflow="fold")
+    for row in rows[:limit]:
+        line = "" if row.line is None else str(row.line)
+        texts = (row.column, row.value, row.reason, row.original)
+        table.add_row(escape(row.file), line, *(escape(text or "") for text in texts))
+    return table
+
+
+def replayed(found: Sequence[Replayed]) -> Table | str:
+    """What would come in of what is in quarantine, if it were read now."""
+    if not found:
+        return "Nothing that lies in landing/ has rows in quarantine."
+    comes_in = sum(max(one.comes_in, 0) for one in found)
+    said = f"{comes_in:,} rows come in with the next night" if comes_in else "No row would come in"
+    table = Table(title=said, title_justify="left")
+    for heading in ("feed", "file", "in quarantine", "come in", "stay", "why"):
+        table.add_column(heading, justify="left" if heading in ("feed", "file", "why") else "right")
+    for one in found:
+        counts = (one.set_aside, one.comes_in, one.stays)
+        texts = (f"{count:,}" for count in counts)
+        table.add_row(escape(one.feed), escape(one.file), *texts, escape(one.why_not or ""))
     return table
 
 

@@ -49,7 +49,7 @@ def make_plan(
     tonight: set[tuple[str, str, str]] = set()
     for delivery, feed in wanted:
         recipe = _recipe(company, delivery, feed)
-        same = list(_same(past, delivery, feed))
+        same = list(standing(past, delivery, feed))
         known = next((x for x in same if _is_settled(x, delivery, recipe)), None)
         content = (delivery.system, feed.name if feed else delivery.name, delivery.sha256)
         if known or content in tonight:
@@ -87,7 +87,7 @@ def _recipe(company: Company, delivery: Delivery, feed: Feed | None) -> str:
     ])  # fmt: skip
 
 
-def _same(past: Sequence[Load], delivery: Delivery, feed: Feed | None) -> Iterator[Load]:
+def standing(past: Sequence[Load], delivery: Delivery, feed: Feed | None) -> Iterator[Load]:
     """Earlier loads of the same content that still stand, the latest first."""
     content = (delivery.system, feed.name if feed else "", delivery.sha256)
     for load in reversed(past):
