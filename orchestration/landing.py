@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import Feed, load_contract
-from orchestration.ingest import duck, spellings, tokens
+from orchestration.ingest import drift, duck, spellings, tokens
 from orchestration.ingest.arrivals import Delivery, check_unchanged, read_landing
 from orchestration.ingest.casting import Cast
+from orchestration.ingest.drift import Compared
 from orchestration.ingest.judging import (
     SHOWN,
     FeedReport,
@@ -68,6 +69,8 @@ class Landing:
             company, self.feeds, self._arrivals, past, self.delivered_at, self._known_files
         )
         self._reports: dict[str, FeedReport] = {}
+        self._headers: dict[str, Sequence[str]] = {}  # of files that were refused
+        self.compared: dict[str, list[Compared]] = {}  # by feed: its files with those before
         self._mapped: dict[str, MappedDelivery | RejectedError] = {}
         if self._plan.planned and not is_rehearsal:
             self.ledger.open_night(self.delivered_at, as_of, run_id)
@@ -132,9 +135,12 @@ class Landing:
 
     def _load(self, feed: Feed) -> FeedReport:
         report = FeedReport(feed.name)
+        self.compared[feed.name] = report.compared
         done: list[tuple[Load, list[Quarantined]]] = []
         for planned in (p for p in self._plan.planned if p.feed == feed):
-            done.append(self._read(planned, report))
+            load, aside = self._read(planned, report)
+            self._compare(planned, load, aside, [one for one, _ in done], report)
+            done.append((load, aside))
         self._count_again(feed, report)
         compare_with_past(self.company, feed, [load for load, _ in done], self._past, report)
         stop_if_too_bad(self.company, report, self.company.quarantine / self.run_id)
@@ -154,6 +160,7 @@ class Landing:
             check_unchanged(delivery, self._arrivals.hashes)
         except RejectedError as error:
             shutil.rmtree(folder, ignore_errors=True)
+            self._headers.setdefault(load.load_id, error.header)
             report.rejected[delivery.name] = str(error)
             report.reasons["", "file rejected"] += 1
             report.warnings.append(f"{delivery.name}: rejected: {error}")
@@ -162,16 +169,46 @@ class Landing:
         if not written.rows_loaded:
             replace_parquet(_no_rows(feed), folder / "part-0.parquet")
         self._add_up(report, delivery.name, written)
-        header = "\n".join(table.columns)
         load = replace(
             load,
             rows_in=written.rows_in,
             rows_loaded=written.rows_loaded,
             rows_quarantined=written.rows_quarantined,
-            header=header,
+            header="\n".join(self._headers[load.load_id]),
             unknown_columns=", ".join(cast.unknown) or None,
         )
         return load, [_without_personal_data(feed, q) for q in written.quarantined]
+
+    def _compare(
+        self,
+        planned: Planned,
+        load: Load,
+        aside: Sequence[Quarantined],
+        tonight: Sequence[Load],
+        report: FeedReport,
+    ) -> None:
+        """Say what of a file's columns is not as in the delivery before."""
+        header = load.header or "\n".join(self._headers.get(load.load_id, ()))
+        load = replace(load, header=header)
+        before = drift.predecessor(load, tonight, self._past)
+        if planned.feed is None or before is None:
+            return
+        new, old = (drift.filled(self._folder_of(one)) for one in (load, before))
+        compared = drift.compare(
+            planned.feed,
+            drift.Arrived(load, aside, new),
+            drift.Arrived(before, filled=old),
+            is_mapped=planned.delivery.mapping is not None,
+        )
+        report.compared.append(compared)
+        if compared.drifts:
+            report.warnings.append(f"{load.file}: columns since {before.file}: {compared}")
+
+    def _folder_of(self, load: Load) -> Path:
+        """Where a load's raw rows lie: aside as long as it is of tonight."""
+        aside = self.company.raw / INCOMING / load.load_id
+        kept = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
+        return aside if aside.is_dir() else kept
 
     def _table(
         self, delivery: Delivery, feed: Feed, load: Load, report: FeedReport
@@ -181,9 +218,10 @@ class Landing:
         if delivery.mapping:
             mapped = self._map(delivery, load)
             made = mapped.feeds[feed.name]
-            notes = mapped.notes
+            notes, header = [], mapped.header
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
+                notes = mapped.notes
                 table = replace(table, bad=tuple(mapped.bad))
                 report.unknown_columns += mapped.unnamed
                 report.warnings += [
@@ -205,7 +243,8 @@ class Landing:
         else:
             matched = self._match(delivery, feed, load)
             table, texts, unknown = matched.table, matched.texts, matched.unknown
-            notes = [*table.notes]
+            notes, header = [*table.notes], [*table.columns]
+        self._headers[load.load_id] = header
         report.warnings += [f"{delivery.name}: {note}" for note in notes]
         cast = Cast(
             feed=feed,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,28 @@ class Night:
 
     def load(self, feed: Feed) -> FeedReport:
         """Load one feed, and remember how that went."""
-        self.reports[feed.name] = self.landing.load(feed)
+        landing = self.landing
+        try:
+            self.reports[feed.name] = landing.load(feed)
+        finally:
+            self._tell_drift(feed)
         return self.reports[feed.name]
+
+    def _tell_drift(self, feed: Feed) -> None:
+        """A check that warns for each system whose files have other columns than before."""
+        compared = sorted(self.landing.compared.get(feed.name, ()), key=lambda c: c.load.system)
+        for system, group in groupby(compared, key=lambda c: c.load.system):
+            files = list(group)
+            drifted = [f"{one.load.file}: {one}" for one in files if one.drifts]
+            self.check(
+                f"raw/{feed.source}/{feed.name}",
+                f"{system} delivers the columns that it did",
+                "drift",
+                not drifted,
+                observed="; ".join(drifted) or "the same columns",
+                expected=f"the columns of {files[0].before.file}",
+                severity="warn",
+            )
 
     def refused(self) -> dict[str, str]:
         """What keeps the night from going on once all else is loaded: files that cannot be read

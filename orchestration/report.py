@@ -52,6 +52,7 @@ def night(console: Console, version: Version, currency: str) -> None:
     with duckdb.connect(str(version.folder / PERSON_FREE), read_only=True) as connection:
         console.print(_headlines(connection, version, currency))
         console.print(_quarantined(connection, version.run))
+        console.print(_drift(connection, version.run), soft_wrap=True)
         for line in _not_live(connection):
             console.print(line, soft_wrap=True)
         ((seconds,),) = connection.execute(
@@ -222,6 +223,18 @@ def _quarantined(connection: duckdb.DuckDBPyConnection, run: str) -> Table | str
         rest = sum(row[4] for row in rows[MANY:])
         table.add_row("", "", "", f"{len(rows) - MANY} more reasons", f"{rest:,}", "")
     return table
+
+
+def _drift(connection: duckdb.DuckDBPyConnection, run: str) -> str:
+    """One line on files whose columns are not as before."""
+    rows = connection.execute(
+        "select observed from marts.data_quality"
+        " where run_id = ? and kind = 'drift' and not passed order by asset, check_name",
+        [run],
+    ).fetchall()
+    if not rows:
+        return "Schema drift: none."
+    return f"Schema drift: {escape('; '.join(observed for (observed,) in rows))}"
 
 
 def quarantined_kinds(kinds: Sequence[Kind]) -> Table | str:

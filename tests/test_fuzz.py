@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fuzz.judge import Outcome, Verdict
 from fuzz.pack import STAMP, systems, write_company
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 RIGHT_REASONS = 0.95  # at least; what is short of 1 is printed
@@ -136,6 +136,8 @@ def _faults(outcome: Outcome, system: str, name: str, content: bytes) -> list[st
         return []
     arrived, aside = outcome.of(system)
     lines = content.decode("utf-8-sig").split("\n")
+    # a column whose name was damaged is one that is told as gone
+    named = {*GOOD[0]} if name == "a.jsonl" else {cell.strip() for cell in lines[0].split(",")}
     faults = []
     for row, whole in zip(GOOD, WHOLE[name][len(WHOLE[name]) - ROWS :], strict=True):
         places = [at + 1 for at in _places(content, whole)]
@@ -145,7 +147,7 @@ def _faults(outcome: Outcome, system: str, name: str, content: bytes) -> list[st
                 continue
             if found is None:
                 faults.append(f"line {place}: {row['order_id']} is nowhere")
-            elif _texts(found) != row:
+            elif any(_texts(found)[column] != row[column] for column in named & row.keys()):
                 faults.append(f"line {place}: {_texts(found)}")
     for place, found in arrived.items():
         told = "\n".join(lines[place - 1 : place + 3])
@@ -190,7 +192,12 @@ def check_random_damage(folder: Path, damages: list) -> None:
 
 
 FILES = st.tuples(st.sampled_from(sorted(WHOLE)), st.lists(DAMAGE, min_size=1, max_size=4))
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+QUIET = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+    "phases": [Phase.generate],
+}
 
 
 @settings(max_examples=2, derandomize=True, **QUIET)

@@ -546,8 +546,8 @@ def test_columns_that_come_and_go_and_unusual_volumes_are_told(shop):
         "b.csv", HEADER.replace("customer_id", "channel").replace("total\n", "total,new\n") + more
     )
     warnings = " ".join(shop.night("2026-02-01")["orders"].warnings)
-    assert "columns gone since shop/orders/a.csv: customer_id" in warnings
-    assert "columns new since shop/orders/a.csv: channel, new" in warnings
+    assert "b.csv: columns since shop/orders/a.csv: missing customer_id (null from now" in warnings
+    assert "new channel (taken in from now on); new new (kept in raw, and in no figure)" in warnings
     assert "100 rows where 2 are usual" in warnings
 
 

@@ -71,6 +71,10 @@ def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
             "files": dg.MetadataValue.json(report.files),
             "quarantined_for": dg.MetadataValue.md("\n".join(reasons) or "nothing"),
             "unknown_columns": dg.MetadataValue.json(sorted(report.unknown_columns)),
+            "schema_drift": dg.MetadataValue.md(
+                "\n".join(f"- {one.load.file}: {one}" for one in report.compared if one.drifts)
+                or "none"
+            ),
             "warnings": dg.MetadataValue.md(
                 "\n".join(f"- {one}" for one in report.warnings) or "none"
             ),

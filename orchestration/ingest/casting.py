@@ -15,6 +15,15 @@ SHEET_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL
 LOST_DIGITS = r"[+-]?(\d+(\.\d+)?[eEｅＥ]\+\d+|\d+\.\d+[eEｅＥ]\d+)"
 
 
+UNFIT = {  # what a value is that its column's type can make nothing of
+    "integer": "not a whole number",
+    "decimal": "not a number",
+    "boolean": "neither yes nor no",
+    "date": "not a date",
+    "timestamp": "not a date and time",
+}
+
+
 @dataclass(frozen=True)
 class Cast:
     """How the rows of one table of text become rows of a feed.
@@ -316,13 +325,7 @@ def _reason(column: str, value: str, when: str, reason: str, *, literal: bool = 
 def _unfit(column: Column) -> str:
     if column.enum:
         return f"not one of {', '.join(column.enum)}"
-    return {
-        "integer": "not a whole number",
-        "decimal": "not a number",
-        "boolean": "neither yes nor no",
-        "date": "not a date",
-        "timestamp": "not a date and time",
-    }.get(column.type, "an id in scientific notation has lost its digits")
+    return UNFIT.get(column.type, "an id in scientific notation has lost its digits")
 
 
 def _became_other(column: Column, text: str) -> str:

@@ -1,12 +1,13 @@
 """What is said of a feed's deliveries of one night, and what of it stops the night."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.company import Company
 from orchestration.contract import Feed
+from orchestration.ingest.drift import Compared
 from orchestration.ledger import Load
 
 SHOWN = 3  # reasons in a message
@@ -32,12 +33,13 @@ class FeedReport:
     unknown_columns: list[str] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)  # file -> why
     warnings: list[str] = field(default_factory=list)
+    compared: list[Compared] = field(default_factory=list)  # each file with the one before
 
 
 def compare_with_past(
     company: Company, feed: Feed, loads: Sequence[Load], past: Sequence[Load], report: FeedReport
 ) -> None:
-    """Words on new columns and unusual volumes; raise LandingError for a shrunken export."""
+    """Words on unusual volumes; raise LandingError for a shrunken export."""
     sound = [load for load in loads if not load.is_rejected]
     contents = {load.sha256 for load in sound}
     for system in sorted({load.system for load in sound}):
@@ -51,23 +53,12 @@ def compare_with_past(
         ]
         if not old:
             continue
-        report.warnings += _changes(old[-1], new[-1])
         rows = sum(load.rows_in for load in new)
         usual = sum(load.rows_in for load in old) / len({load.delivered_at for load in old})
         if rows > USUAL_VOLUME * usual or rows * USUAL_VOLUME < usual:
             report.warnings.append(f"{system}: {rows:,} rows where {usual:,.0f} are usual")
         if new[-1].is_full:
             _stop_if_shrunken(company, f"{system}/{feed.name}", old, rows)
-
-
-def _changes(before: Load, after: Load) -> Iterator[str]:
-    """Words on columns that came or went since the last delivery."""
-    old, new = (set((load.header or "").split("\n")) for load in (before, after))
-    if before.header is None or old == new:
-        return
-    for what, names in (("gone", old - new), ("new", new - old)):
-        if names:
-            yield f"{after.file}: columns {what} since {before.file}: {', '.join(sorted(names))}"
 
 
 def _stop_if_shrunken(company: Company, what: str, old: Sequence[Load], rows: int) -> None:

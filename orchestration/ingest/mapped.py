@@ -117,6 +117,9 @@ def map_delivery(
                 delivery.feeds[feed.name] = _feed(
                     connection, mapping, feed, parts, business_zone, folder, serial
                 )
+    except RejectedError as error:
+        error.header = tuple(delivery.header)
+        raise
     finally:
         connection.close()
     return delivery

@@ -54,6 +54,8 @@ MARKS = {
 class RejectedError(Exception):
     """A delivered file that cannot be read; the message says where and what to do."""
 
+    header: tuple[str, ...] = ()  # its columns, where so much could be read
+
 
 @dataclass(frozen=True)
 class Form:
