@@ -7,6 +7,7 @@ import pytest
 
 from orchestration.company import load_company
 from orchestration.landing import Landing, LandingError
+from orchestration.ledger import Ledger
 from orchestration.night import Night, Run
 
 HEADER = ["order_id", "customer_id", "ordered_at", "status", "currency", "total"]
@@ -136,8 +137,7 @@ def test_the_night_remembers_it_as_a_check_even_where_it_stops(shop):
     shop.deliver(HEADER, total="about {} yen")
     company = load_company(shop.folder)
     run = Run("r", date(2026, 2, 2), "running", None, "")
-    landing = Landing(company, run.as_of_date, "r")
-    night = Night(company=company, ledger=landing.ledger, landing=landing, run=run, sequence=2)
+    night = Night(company, Ledger(company.ledger), run, 2)
     with pytest.raises(LandingError):
         night.load(next(feed for feed in night.landing.feeds if feed.name == "orders"))
     (check,) = (check for check in night.checks if check.kind == "drift")
