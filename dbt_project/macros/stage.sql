@@ -2,7 +2,8 @@
     `…_id` beside its `…_key` (the id with the system that it is of), no personal
     data. Columns, key and kind of load come from the feed contract.
 
-    A large feed is rather read three times than written down once.
+    A large feed is rather read three times than written down once. DuckDB forgets of a
+    view's steps that they are `not materialized`, so the reading is spelled out each time.
 
     Newest is the greatest `updated_at`, else the time of delivery; ties go to the
     row whose columns, as text in declared order, sort last. -#}
@@ -18,17 +19,16 @@ select 1 as nothing
 {%- set meta = feed.config.meta -%}
 {%- set columns = feed.columns.values() | list -%}
 {%- set key = ['system'] + meta['key'] -%}
-{%- set inlined = inlined() if is_large else '' -%}
+{%- set standing = 'standing' -%}
 with
 
-loads as {{ inlined }}(
+loads as (
 
     {{ standing_loads(loads, feed_name, keep_closed=every_version or keep_closed) }}
 
 ),
 
-delivered as {{ inlined }}(
-
+{% set delivered %}
     select
         {%- for column in columns %}
         feed.{{ column.name }},
@@ -43,10 +43,14 @@ delivered as {{ inlined }}(
 
     from {{ relation }} as feed
     inner join loads on feed.load_id = loads.load_id
-
+{% endset -%}
+{% if is_large and meta['load'] != 'children' -%}
+{%- set standing = '(' ~ delivered ~ ') as standing' -%}
+{%- else -%}
+delivered as (
+{{ delivered }}
 ),
-
-{% if meta['load'] == 'children' -%}
+{% if meta['load'] == 'children' %}
 {%- set parent = ['system', meta['parent']] %}
 -- few parents come in two deliveries: only the rows of those are compared
 contested as (
@@ -109,21 +113,22 @@ standing as (
 
 ),
 {%- else %}
-standing as {{ inlined }}(
+standing as (
 
     select * from delivered
 
 ),
+{%- endif %}
 {%- endif %}
 {%- set version = key + (['stated_at'] if every_version else []) %}
 {%- set standing_version = [] %}
 {%- for name in version %}{% do standing_version.append('standing.' ~ name) %}{% endfor %}
 
 -- few keys are delivered twice: only rows that share their hash with others are sorted
-repeated as {{ inlined }}(
+repeated as (
 
     select {{ hash_of(version) }} as key_hash
-    from standing
+    from {{ standing }}
     group by {{ hash_of(version) }}
     having count(*) > 1
 
@@ -132,7 +137,7 @@ repeated as {{ inlined }}(
 current_rows as (
 
     select standing.*
-    from standing
+    from {{ standing }}
     left join repeated on {{ hash_of(standing_version) }} = repeated.key_hash
     where repeated.key_hash is null
 
@@ -154,7 +159,7 @@ current_rows as (
                     standing.delivered_at desc, standing.source_file desc,
                     standing.source_row desc
             ) as newness
-        from standing
+        from {{ standing }}
         inner join repeated on {{ hash_of(standing_version) }} = repeated.key_hash
     ) as ranked
     where newness = 1
