@@ -235,6 +235,10 @@ class Company:
         return self.data / "keys"
 
     @property
+    def vault(self) -> Path:
+        return self.data / "vault"
+
+    @property
     def ledger(self) -> Path:
         return self.data / "ledger.sqlite"
 

@@ -42,6 +42,7 @@ class Column:
     type: str
     required: bool = False
     pii: bool = False
+    vault: bool = False  # the value is kept in the vault, for persons to be recognised by it
     plain_where: str | None = None  # the rows whose value is no personal data after all
     enum: tuple[str, ...] = ()
     min: int | None = None
@@ -167,6 +168,7 @@ def _column(column: dict[str, Any]) -> Column:
         type=column["data_type"],
         required=meta.get("required", False),
         pii=meta.get("pii", False),
+        vault=meta.get("vault", False),
         plain_where=meta.get("plain_where"),
         enum=tuple(meta.get("enum", ())),
         min=meta.get("min"),

@@ -18,7 +18,8 @@ from orchestration.linking.decided import read_decided
 from orchestration.live.fetching import SourceError, try_connection
 from orchestration.live.readiness import refuse_misfits, refuse_unready
 from orchestration.lock import holder
-from orchestration.settings import token_key
+from orchestration.settings import token_key, vault_key
+from orchestration.vault import Vault
 
 LITTLE_SPACE = 1_000_000_000  # bytes below which a night of any size is at risk
 
@@ -35,6 +36,12 @@ def refuse_unfit(company: Company) -> None:
         raise ConfigError(
             f"{company.keys / KEY_FILE}: the key of the tokens is gone; put it back, or set"
             " KIZUNA_TOKEN_KEY: with another key, persons of earlier nights would be strangers"
+        )
+    vault = Vault(company)
+    if vault.path.is_file() and not vault_key() and not vault.key_file.is_file():
+        raise ConfigError(
+            f"{vault.key_file}: the key of {vault.path} is gone; put it back, or set"
+            " KIZUNA_VAULT_KEY: without it nobody is recognised by name"
         )
 
 

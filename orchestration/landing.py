@@ -30,9 +30,10 @@ from orchestration.ingest.matching import Matched, match_columns
 from orchestration.ingest.planning import Planned, make_plan, owners_of_ids, standing
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
-from orchestration.ingest.writing import Origin, Written, write_table
+from orchestration.ingest.writing import BATCH_ROWS, Origin, Written, write_table
 from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
 from orchestration.restating import lay_down_published
+from orchestration.vault import Vault
 
 __all__ = ["FeedReport", "Landing", "LandingError"]
 
@@ -319,7 +320,11 @@ class Landing:
 
         def write(table: Table) -> Written:
             work.mkdir(parents=True, exist_ok=True)
-            return write_table(self._connection, cast, table, origin, folder, quarantine, work)
+            written = write_table(self._connection, cast, table, origin, folder, quarantine, work)
+            if written.rows_loaded and (kept := cast.kept(table.sql, folder)):
+                values = self._connection.execute(kept)
+                Vault(self.company).keep(values.to_arrow_reader(BATCH_ROWS))
+            return written
 
         try:
             try:

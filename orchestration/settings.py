@@ -22,6 +22,11 @@ def token_key() -> str | None:
     return os.environ.get("KIZUNA_TOKEN_KEY")
 
 
+def vault_key() -> str | None:
+    """The key of the vault, where the environment and not a file holds it."""
+    return os.environ.get("KIZUNA_VAULT_KEY")
+
+
 def secret(name: str) -> str | None:
     """A secret that company.yml names by its variable; an empty one is none."""
     return os.environ.get(name) or None

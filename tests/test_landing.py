@@ -83,7 +83,7 @@ def loaded(shop) -> list:
 
 def xlsx(folder: Path, sql: str) -> bytes:
     connection = duckdb.connect()
-    duck.load_excel(connection)
+    duck.load_extension(connection, "excel")
     path = folder / "made.xlsx"
     connection.execute(f"copy ({sql}) to '{path}' (format xlsx, header true)")
     return path.read_bytes()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from orchestration.contract import OTHER, Column, Feed, personal_columns
@@ -99,6 +100,30 @@ class Cast:
             select {", ".join([*self._outputs(), *carried])}, {self._extra()} as extra_columns,
                 _row, reasons, coalesce(_text, json_object({whole})::varchar) as _text
             from judged
+        """
+
+    def kept(self, table: str, raw: Path) -> str | None:
+        """SQL: the tokens in a folder of raw that became of `table`, with the values that the
+        vault keeps; None where the feed has none of these.
+        """
+        columns = [c for c in self.delivered if c.vault]
+        if not columns:
+            return None
+        pairs = ", ".join(
+            f"struct_pack(token := {tokens.token(c, c.name)},"
+            f" value := {tokens.normalised(c.name, c.name)})"
+            for c in columns
+        )
+        return f"""
+            with texts as (select {self._texts(())} from ({table})),
+            typed as (select {self._typed()} from texts),
+            pairs as (select unnest([{pairs}]) as pair from typed),
+            loaded as (
+                select distinct unnest([{", ".join(c.name for c in columns)}]) as token
+                from read_parquet({duck.path(raw)} || '/*.parquet')
+            )
+            select distinct pair.token as token, pair.value as value
+            from pairs inner join loaded on pair.token = loaded.token
         """
 
     def others(self, bad: str) -> str:

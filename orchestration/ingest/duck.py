@@ -26,13 +26,15 @@ def connect(folder: Path, memory_limit: str | None = None) -> duckdb.DuckDBPyCon
     return connection
 
 
-def load_excel(connection: duckdb.DuckDBPyConnection) -> None:
-    """Load the extension that reads XLSX, from its wheel."""
-    spec = importlib.util.find_spec("duckdb_extension_excel")
+def load_extension(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
+    """Load an extension (`excel` reads XLSX, `httpfs` encrypts) from its wheel."""
+    spec = importlib.util.find_spec(f"duckdb_extension_{extension}")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("no package duckdb-extension-excel: run `make night` again")
-    (extension,) = Path(spec.origin).parent.glob("extensions/*/excel.duckdb_extension")
-    connection.execute(f"load {text(extension)}")
+        raise ModuleNotFoundError(
+            f"no package duckdb-extension-{extension}: run `make night` again"
+        )
+    (file,) = Path(spec.origin).parent.glob(f"extensions/*/{extension}.duckdb_extension")
+    connection.execute(f"load {text(file)}")
 
 
 def text(value: object) -> str:

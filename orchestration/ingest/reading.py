@@ -382,7 +382,7 @@ def as_text(value: str, kind: str, mark: str = "") -> str:
 def _xlsx(
     connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout, max_ratio: int
 ) -> Table:
-    duck.load_excel(connection)
+    duck.load_extension(connection, "excel")
     sheet = choose_sheet(path, layout.sheet, max_ratio)
     read = (
         f"read_xlsx({duck.path(path)}, all_varchar = true, header = false,"

@@ -19,17 +19,20 @@ INNER, OUTER = 0x36, 0x5C  # RFC 2104
 
 
 class TokenKeyError(Exception):
-    """The key is missing or unfit; the message says which file or variable."""
+    """A key is missing or unfit; the message says which file or variable."""
 
 
 def read_key(folder: Path) -> bytes:
     """The company's key: KIZUNA_TOKEN_KEY, else the file in `folder`, made on first use."""
-    given = token_key()
+    return kept_key(token_key(), "KIZUNA_TOKEN_KEY", folder / KEY_FILE).encode()
+
+
+def kept_key(given: str | None, variable: str, path: Path) -> str:
+    """A key from the environment, else from its file, which is made on first use."""
     if given is not None:
-        return _checked(given, "KIZUNA_TOKEN_KEY")
-    path = folder / KEY_FILE
+        return _checked(given, variable)
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = path.with_suffix(".tmp")
         aside.unlink(missing_ok=True)
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -41,11 +44,11 @@ def read_key(folder: Path) -> bytes:
     return _checked(path.read_text(encoding="utf-8"), str(path))
 
 
-def _checked(key: str, where: str) -> bytes:
+def _checked(key: str, where: str) -> str:
     key = key.strip()
     if len(key) < KEY_BYTES:
         raise TokenKeyError(f"{where}: a key of {KEY_BYTES} or more characters is needed")
-    return key.encode()
+    return key
 
 
 def install(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
@@ -64,6 +67,18 @@ def _nfkc(values: pa.Array) -> pa.Array:
         pa.string(),
     )
 
+
+HIRAGANA = "".join(map(chr, range(ord("ぁ"), ord("ゖ") + 1)))
+KATAKANA = "".join(map(chr, range(ord("ァ"), ord("ヶ") + 1)))
+# Characters of names that are written in either form, by the same person in two systems.
+OLD_FORMS = (
+    "髙﨑嵜邊邉齋齊德澤濱濵嶋嶌廣國櫻眞惠增龍瀨栁𠮷黑淺榮將豐彌會學壽實"
+    "寶冨峯淵圓與應萬靜條桒檜鷗籠蘆靏舘穗亞傳關鐵鹽聰莊禮凛"
+)
+NEW_FORMS = (
+    "高崎崎辺辺斎斉徳沢浜浜島島広国桜真恵増竜瀬柳吉黒浅栄将豊弥会学寿実"
+    "宝富峰渕円与応万静条桑桧鴎篭芦鶴館穂亜伝関鉄塩聡荘礼凜"
+)
 
 MACROS = (
     # Only what is not ASCII can change; Python sees no more than that.
@@ -89,6 +104,12 @@ MACROS = (
         when contains(folded(v), '@') then mail_form(v)
         when regexp_full_match(folded(v), '\+?[\d\s().-]{9,}') then phone_form(v)
         else folded(v) end""",
+    r"""kana_form(v) as translate(regexp_replace(folded(v), '\s', '', 'g'),
+        '""" + HIRAGANA + """', '""" + KATAKANA + """')""",
+    # 佐佐木 is 佐々木
+    r"""name_form(v) as translate(
+        regexp_replace(regexp_replace(lower(folded(v)), '\s', '', 'g'), '(.)々', '\1\1', 'g'),
+        '""" + OLD_FORMS + """', '""" + NEW_FORMS + """')""",
     r"""postal_form(v) as coalesce(nullif(regexp_replace(upper(folded(v)), '[^0-9A-Z]', '', 'g'),
         ''), folded(v))""",
 )  # fmt: skip
@@ -99,6 +120,10 @@ FORMS = {
     "recipient": "address_form(v)",
     "author_handle": "handle_form(v)",
     "postal_code": "postal_form(v)",
+    "family_name": "name_form(v)",
+    "given_name": "name_form(v)",
+    "family_name_kana": "kana_form(v)",
+    "given_name_kana": "kana_form(v)",
     "identity_value": """case identity_type
         when 'email' then mail_form(v)
         when 'phone' then phone_form(v)
