@@ -15,6 +15,7 @@ NEWLINE = "\n"
 FIRST_OF_JAPAN = "\u3000"  # of the signs of its script
 TEXT_FORMATS = ("csv", "tsv", "jsonl")
 FORMATS = (*TEXT_FORMATS, "parquet", "xlsx")
+ALSO = {"json": "jsonl", "ndjson": "jsonl"}  # as BigQuery calls JSON lines, and others
 COMPRESSIONS = ("gz", "zst")
 ARCHIVES = (
     "zip", "tar", "tgz", "tbz", "tbz2", "txz", "7z", "rar", "bz2", "xz", "lz4", "lzma", "z", "cab",
@@ -90,6 +91,7 @@ def form_of(name: str, declared: str | None = None) -> Form:
         )
     if declared:
         return Form(declared, compression)
+    ending = ALSO.get(ending, ending)
     if ending not in FORMATS:
         raise RejectedError(
             f"unknown file type .{ending}" if ending else "a file without a type in its name"
