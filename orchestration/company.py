@@ -117,6 +117,14 @@ class Settings(BaseModel):
     max_ids_of_a_person: int = Field(
         20, ge=2, description="Most customer ids that links make one person, unless told by hand."
     )
+    link_probability: Share = Field(
+        0.95,
+        description=(
+            "Probability from which two customer ids that resemble each other (names, birth date,"
+            " address, phone, e-mail) are one person: 0.95 or '95 %'. '100 %' leaves resemblance"
+            " out."
+        ),
+    )
     experiment_window_days: int = Field(
         14, ge=1, description="Days from assignment in which an experiment's outcome counts."
     )

@@ -33,7 +33,7 @@ from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, Origin, Written, write_table
 from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
 from orchestration.restating import lay_down_published
-from orchestration.vault import Vault
+from orchestration.vault import Keeper, Vault
 
 __all__ = ["FeedReport", "Landing", "LandingError"]
 
@@ -110,6 +110,10 @@ class Landing:
         tokens.install(connection, key)
         connection.execute("create temp table cancelled_parents (id varchar)")
         return connection
+
+    @cached_property
+    def _vault(self) -> Keeper:
+        return Keeper(Vault(self.company))
 
     def load(self, feed: Feed) -> FeedReport:
         """Read what is new of a feed, and put it into raw and the ledger: all of it or nothing.
@@ -323,7 +327,7 @@ class Landing:
             written = write_table(self._connection, cast, table, origin, folder, quarantine, work)
             if written.rows_loaded and (kept := cast.kept(table.sql, folder)):
                 values = self._connection.execute(kept)
-                Vault(self.company).keep(values.to_arrow_reader(BATCH_ROWS))
+                self._vault.keep(values.to_arrow_reader(BATCH_ROWS))
             return written
 
         try:
@@ -431,8 +435,8 @@ class Landing:
         self._reports[""] = rejected
 
     def _clear(self) -> None:
-        if "_connection" in self.__dict__:
-            self._connection.close()
+        for opened in {"_connection", "_vault"} & self.__dict__.keys():
+            getattr(self, opened).close()
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.company.raw / INCOMING, ignore_errors=True)
 

@@ -5,7 +5,7 @@ person asks here.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -18,7 +18,6 @@ from orchestration.settings import vault_key
 
 FILE = "vault.duckdb"
 KEY_FILE = "vault.key"
-VALUES = pa.schema({"token": pa.string(), "value": pa.string()})
 
 
 class VaultError(Exception):
@@ -26,46 +25,29 @@ class VaultError(Exception):
 
 
 class Vault:
-    """The vault of a company; one process at a time may keep something in it."""
+    """The vault of a company."""
 
     def __init__(self, company: Company):
         self.path = company.vault / FILE
         self.work = company.work / "vault"
         self.key_file = company.keys / KEY_FILE
 
-    def keep(self, found: Iterable[pa.RecordBatch]) -> None:
-        """Remember values by their tokens, all or nothing; what is known already stays."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with duck.connect(self.work) as connection:
-            duck.load_extension(connection, "httpfs")  # DuckDB encrypts with its OpenSSL
-            with self._attached(connection, ""):
-                connection.execute(
-                    "create table if not exists vault.kept (token varchar, value varchar)"
-                )
-                reader = pa.RecordBatchReader.from_batches(VALUES, found)
-                connection.register("found", reader)
-                connection.execute("""
-                    insert into vault.kept
-                    select token, any_value(value) from found
-                    anti join vault.kept using (token)
-                    group by token
-                """)
-                connection.execute("checkpoint vault")
-        os.chmod(self.path, 0o600)
-
     @contextmanager
     def opened(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Let a connection read `vault.kept` (token, value); empty where nothing was kept."""
         if self.path.is_file():
-            with self._attached(connection, ", read_only"):
+            self.attach(connection, ", read_only")
+            try:
                 yield
+            finally:
+                connection.execute("detach vault")
         else:
             connection.execute("create schema vault")
             connection.execute("create table vault.kept (token varchar, value varchar)")
             yield
 
-    @contextmanager
-    def _attached(self, connection: duckdb.DuckDBPyConnection, how: str) -> Iterator[None]:
+    def attach(self, connection: duckdb.DuckDBPyConnection, how: str = "") -> None:
+        """Raises VaultError where the key is not that of the file."""
         key = kept_key(vault_key(), "KIZUNA_VAULT_KEY", self.key_file)
         try:
             connection.execute(
@@ -75,7 +57,32 @@ class Vault:
             where = "KIZUNA_VAULT_KEY" if vault_key() else self.key_file
             what = str(error).splitlines()[0].replace(key, "…")
             raise VaultError(f"{self.path}: not opened by the key of {where}: {what}") from None
-        try:
-            yield
-        finally:
-            connection.execute("detach vault")
+
+
+class Keeper:
+    """Who puts values into the vault, one process at a time, while a night lands its files."""
+
+    def __init__(self, vault: Vault):
+        vault.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.connection = duck.connect(vault.work)
+        duck.load_extension(self.connection, "httpfs")  # DuckDB encrypts with its OpenSSL
+        vault.attach(self.connection)
+        os.chmod(vault.path, 0o600)
+        self.connection.execute(
+            "create table if not exists vault.kept (token varchar, value varchar)"
+        )
+
+    def keep(self, found: pa.RecordBatchReader) -> None:
+        """Remember values by their tokens, all or nothing; what is known already stays."""
+        self.connection.register("found", found)
+        self.connection.execute("""
+            insert into vault.kept
+            select token, any_value(value) from found
+            anti join vault.kept using (token)
+            group by token
+        """)
+
+    def close(self) -> None:
+        self.connection.execute("checkpoint vault")
+        self.connection.execute("detach vault")
+        self.connection.close()

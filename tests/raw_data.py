@@ -15,6 +15,7 @@ from orchestration.company import load_company
 from orchestration.contract import feeds_by_name
 from orchestration.ledger import EXPORTS, empty_published, write_export
 from orchestration.linking import TABLE, Linked, link_persons, no_links
+from orchestration.vault import Keeper, Vault
 
 DELIVERED_AT = datetime(2030, 1, 1)
 
@@ -29,6 +30,7 @@ class RawData:
         self.loads: list[dict[str, Any]] = []
         self.published = empty_published()
         self.links = no_links()
+        self.values: set[str] = set()  # that the vault keeps
         (company / "landing").mkdir(parents=True)
         (company / "reference").mkdir()
         lines = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
@@ -49,6 +51,8 @@ class RawData:
         origin = {"source_file": f"{system}/{feed}/{load_id}.csv", "delivered_at": delivered_at}
         numbered = [{**row, **origin, "source_row": i} for i, row in enumerate(rows, start=2)]
         self._write(feed, load_id, "part-0.parquet", system, numbered)
+        kept = [column.name for column in feeds_by_name()[feed].columns if column.vault]
+        self.values |= {row[name] for row in rows for name in kept if row.get(name)}
         self.loads.append(
             {
                 "load_id": load_id,
@@ -76,9 +80,16 @@ class RawData:
     def link(
         self, as_of: date, id_systems: Mapping[str, Mapping[str, str]] | None = None
     ) -> Linked:
-        """Find out who is who of what was delivered so far, as a night does before it builds."""
+        """Find out who is who of what was delivered so far, as a night does before it builds; the
+        values stand in raw by themselves and not as tokens.
+        """
         self.write_ledger()
-        linked = link_persons(load_company(self.company), as_of, id_systems or {})
+        company = load_company(self.company)
+        keeper = Keeper(Vault(company))
+        values = pa.table({"token": sorted(self.values), "value": sorted(self.values)})
+        keeper.keep(values.cast(pa.schema({"token": pa.string(), "value": pa.string()})))
+        keeper.close()
+        linked = link_persons(company, as_of, id_systems or {})
         self.links = linked.table
         return linked
 

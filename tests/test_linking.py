@@ -242,6 +242,79 @@ def test_a_decision_that_cannot_be_understood_is_named(raw, rows, said):
         link_persons(load_company(raw.company), AS_OF, {})
 
 
+HANAKO = {
+    "family_name": "林",
+    "given_name": "花子",
+    "family_name_kana": "ハヤシ",
+    "given_name_kana": "ハナコ",
+    "birth_date": date(1980, 4, 5),
+    "postal_code": "1000001",
+    "phone": "+819012345678",
+    "email": "hanako@example.com",
+}
+
+
+def without(*columns: str, **changed: object) -> dict[str, object]:
+    return {name: value for name, value in HANAKO.items() if name not in columns} | changed
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        without("phone", "email", given_name_kana="ハナユ"),
+        without("phone", "email", "family_name", "given_name"),
+        without("phone", "email", postal_code="6000001"),
+        without("email", "birth_date", phone="+819012345679"),
+        without("phone", "email", family_name="森", family_name_kana="モリ"),
+        without("phone", "email", birth_date=date(1980, 4, 6)),
+        without("phone", family_name_kana="ハヤジ", email="hanaco@example.com"),
+        without("family_name_kana", "given_name_kana", "phone", "email"),
+    ],
+    ids=["typo", "kana only", "moved", "digit", "married", "born a day off", "mail", "kanji only"],
+)
+def test_records_that_resemble_each_other_enough_are_probably_one_human(raw, again):
+    others = [
+        customer(
+            f"other{i}",
+            family_name_kana=f"カゾク{i % 7}",
+            given_name_kana=f"ナマエ{i % 11}",
+            birth_date=date(1950 + i, 1 + i % 12, 1 + i % 28),
+            postal_code=f"{1000 + i}002",
+        )
+        for i in range(40)
+    ]
+    raw.deliver("customers", "crm", [customer("hanako", **HANAKO), *others])
+    raw.deliver("customers", "till", [customer("again", **again)])
+    assert persons(raw) == {("crm:hanako", "till:again")}
+    (joined,) = [row for row in raw.links.to_pylist() if row["rule"] == "probable"]
+    assert 0.95 <= joined["probability"] <= 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        without(given_name="一郎", given_name_kana="イチロウ", email=None),
+        without("email", given_name="花代", given_name_kana="ハナヨ"),
+        without("email", birth_date=date(1952, 11, 30)),
+        without("phone", "email", "birth_date", postal_code="6000001"),
+    ],
+    ids=["twin", "twin of nearly the name", "mother of the name", "namesake"],
+)
+def test_relatives_and_namesakes_are_others(raw, other):
+    namesakes = [customer(f"n{i}", **without("phone", "email", "birth_date", "postal_code"))
+                 for i in range(8)]  # fmt: skip
+    raw.deliver("customers", "crm", [customer("hanako", **HANAKO), *namesakes])
+    raw.deliver("customers", "till", [customer("other", **other)])
+    assert persons(raw) == set()
+
+
+def test_resemblance_can_be_left_out(tmp_path):
+    raw = RawData(tmp_path / "company", {"link_probability": "100 %"})
+    raw.deliver("customers", "crm", [customer("1", **without("phone", "email"))])
+    raw.deliver("customers", "till", [customer("1", **without("phone", "email"))])
+    assert persons(raw) == set()
+
+
 def test_each_link_tells_its_rule_its_other_id_and_its_first_night(raw):
     raw.deliver("customers", "crm", [customer("1", email="m")], datetime(2026, 6, 28, 15))
     raw.deliver("customers", "till", [customer("a", email="m")], datetime(2026, 6, 29, 15))

@@ -159,7 +159,9 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
 def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
     """One row per customer id of a person who has several: which one, and why."""
     progress.doing("finding out who is who")
-    linked = link_persons(night.company, night.run.as_of_date, night.landing.id_systems())
+    linked = link_persons(
+        night.company, night.run.as_of_date, night.landing.id_systems(), night.dbt.target
+    )
     for warning in linked.warnings:
         progress.warn(warning)
     rules = Counter(linked.table["rule"].to_pylist())

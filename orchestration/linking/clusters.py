@@ -1,9 +1,9 @@
 """Persons out of links: the strongest first, and none that would make two humans one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 MANUAL = "manual"
 PROBABLE = "probable"
@@ -34,33 +34,75 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Traits:
-    """What tells humans apart: every birth date and name that an id is known by."""
+class Name:
+    """A name in kana and as it is written; either may be unknown."""
 
-    births: frozenset[date] = frozenset()
-    given: frozenset[str] = frozenset()
-    given_kana: frozenset[str] = frozenset()
-    family: frozenset[str] = frozenset()
-    family_kana: frozenset[str] = frozenset()
+    kana: str | None = None
+    written: str | None = None
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What tells humans apart: every birth date (ISO) and name that an id is known by."""
+
+    births: tuple[str, ...] = ()
+    given: tuple[Name, ...] = ()
+    family: tuple[Name, ...] = ()
 
     def apart(self, other: "Traits") -> tuple[bool, bool, bool]:
-        """Whether two ids are born, called and named apart: known of both, and never the same."""
+        """Whether two ids are born, called and named apart: known of both, and in no spelling
+        the same but for a typo.
+        """
         return (
-            _differ(self.births, other.births),
-            _differ(self.given_kana, other.given_kana, self.given, other.given),
-            _differ(self.family_kana, other.family_kana, self.family, other.family),
+            _all_differ(self.births, other.births, _are_born_apart),
+            _all_differ(self.given, other.given, _are_called_apart),
+            _all_differ(self.family, other.family, _are_called_apart),
         )
 
 
 NOBODY = Traits()
 
 
-def _differ(*beside: frozenset) -> bool:
-    """Of pairs of sets the first whose both are known decides."""
-    for mine, theirs in zip(beside[::2], beside[1::2], strict=True):
-        if mine and theirs:
-            return not mine & theirs
-    return False
+def _all_differ(mine: Sequence, theirs: Sequence, differ: Callable[..., bool | None]) -> bool:
+    """Whether what can be compared differs in every pair."""
+    told = {differ(one, other) for one in mine for other in theirs} - {None}
+    return told == {True}
+
+
+def _are_born_apart(one: str, other: str) -> bool:
+    return not is_typo(one, other)
+
+
+def _are_called_apart(one: Name, other: Name) -> bool | None:
+    """None where one is known in kana alone and the other is not, or in another script."""
+    by_kana = bool(one.kana and other.kana)
+    as_written = bool(one.written and other.written) and _latin(one) == _latin(other)
+    if (by_kana and one.kana == other.kana) or (as_written and one.written == other.written):
+        return False
+    if by_kana:
+        # ショウタ and ショウヤ: a typo, or twins whose characters differ
+        near = is_typo(one.kana, other.kana) and min(len(one.kana), len(other.kana)) >= 3
+        return not near or as_written
+    if as_written:
+        near = is_typo(one.written, other.written)
+        return not (near and min(len(one.written), len(other.written)) >= 4)
+    return None
+
+
+def _latin(name: Name) -> bool:
+    return bool(name.written) and max(map(ord, name.written)) < 0x250
+
+
+def is_typo(one: str, other: str) -> bool:
+    """Whether a text becomes the other by one sign changed, left out, added or swapped."""
+    if len(one) > len(other):
+        one, other = other, one
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    mine, theirs = one[start:], other[start:]
+    if len(mine) == len(theirs):
+        swapped = mine[:2] == theirs[:2][::-1] and mine[2:] == theirs[2:]
+        return mine[1:] == theirs[1:] or swapped
+    return mine == theirs[1:]
 
 
 @dataclass(frozen=True, order=True)
@@ -90,8 +132,8 @@ def find_clusters(
 
     Links are taken from the strongest on. One is left out where a person decided so (`splits`),
     where too many ids would come together, or where two of them are different humans: of birth
-    date, given and family name two differ; what families share links nor those of whom the birth
-    date or the given name does.
+    date, given and family name two differ; phone and resemblance, which families share, nor link
+    those of whom the birth date or the given name does.
     """
     of: dict[str, Cluster] = {}
     apart = defaultdict(set)

@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest import duck
-from orchestration.linking.clusters import Edge, Rank, Traits
+from orchestration.linking.clusters import Edge, Name, Rank, Traits
+from orchestration.vault import Vault
 
 # Identities that one human has, so that two ids with the same are one. A browser may be a
 # household's, and `other` anything.
@@ -16,6 +18,15 @@ OWN = ("email", "phone", "sns_handle", "line_id", "loyalty_card")
 # Of these, what joins a person to what they say elsewhere: no link without their consent.
 BY_CONSENT = ("sns_handle", "line_id")
 TOLD = "identities"
+# What is compared as it is spelt: tokens in raw, values in the vault.
+PLAIN = (
+    "email", "phone", "family_name", "given_name", "family_name_kana", "given_name_kana",
+    "postal_code",
+)  # fmt: skip
+# A date that more than this share of the ids were born on is what a form puts in by itself.
+NO_BIRTH_DATE = 0.01
+IDS = "(select count(distinct customer_key) from spelt)"
+LATIN = "regexp_full_match({name}, '[\\x00-\\x{{24F}}]*')"
 
 
 class Evidence:
@@ -189,19 +200,89 @@ class Evidence:
 
     # ---- what is known of ids
 
+    def look_up(self, vault: Vault) -> None:
+        """Learn the values of what is told of customers: before `traits` and `records`."""
+        joins = "\n".join(
+            f"left join vault.kept as {name} on in_force.{name} = {name}.token" for name in PLAIN
+        )
+        values = ", ".join(f"{name}.value as {name}" for name in PLAIN)
+        with vault.opened(self.connection):
+            self._do(f"""
+                create temp table spelt as
+                select in_force.customer_key, {values},
+                    cast(in_force.birth_date as varchar) as birth_date,
+                    min(in_force.delivered_at) as delivered_at
+                from in_force
+                {joins}
+                group by all
+            """)
+
+    def records(self, most: int) -> pa.Table:
+        """A row per spelling of an id that has a name, for resemblance to be judged by; without
+        values that no more than `most` ids may share, and birth dates that are none.
+        """
+        names = ", ".join((*PLAIN, "birth_date"))
+        columns = ", ".join(
+            f"case when {name}_holders.value is null then {name} end as {name}"
+            for name in ("phone", "email", "birth_date")
+        )
+        joins = "\n".join(
+            f"left join ({self._shared_by_more(name, least)}) as {name}_holders"
+            f" on {name} = {name}_holders.value"
+            for name, least in (
+                ("phone", str(most)),
+                ("email", str(most)),
+                ("birth_date", f"greatest({most}, {NO_BIRTH_DATE} * {IDS})"),
+            )
+        )
+        return self._do(f"""
+            with kept as (
+                select customer_key, family_name, given_name, family_name_kana, given_name_kana,
+                    postal_code, left(postal_code, 3) as area, delivered_at, {columns}
+                from spelt
+                {joins}
+                where coalesce(family_name, given_name, family_name_kana, given_name_kana)
+                    is not null
+            )
+            select
+                row_number() over (
+                    order by customer_key, {names}, delivered_at
+                ) as unique_id, *,
+                split_part(email, '@', 1) as mailbox,
+                {LATIN.format(name="family_name")} as family_is_latin,
+                {LATIN.format(name="given_name")} as given_is_latin
+            from kept
+            order by unique_id
+        """).to_arrow_table()
+
+    def _shared_by_more(self, name: str, most: str) -> str:
+        return (
+            f"select {name} as value from spelt group by {name}"
+            f" having count(distinct customer_key) > {most}"
+        )
+
     def traits(self, ids: Sequence[str]) -> dict[str, Traits]:
         """Birth dates and names of ids, to tell a father from his son."""
         self._among(ids)
-        names = ("birth_date", "given_name", "given_name_kana", "family_name", "family_name_kana")
-        lists = ", ".join(f"list(distinct {n}) filter ({n} is not null)" for n in names)
-        rows = self._do(f"""
-            select customer_key, {lists}
-            from in_force semi join members using (customer_key)
+        rows = self._do("""
+            select
+                customer_key,
+                list(distinct birth_date order by birth_date)
+                    filter (birth_date is not null),
+                list(distinct [given_name_kana, given_name])
+                    filter (coalesce(given_name_kana, given_name) is not null),
+                list(distinct [family_name_kana, family_name])
+                    filter (coalesce(family_name_kana, family_name) is not null)
+            from spelt semi join members using (customer_key)
             group by customer_key
         """)
         return {
-            key: Traits(*(frozenset(values or ()) for values in lists))
-            for key, *lists in rows.fetchall()
+            key: Traits(
+                tuple(births or ()),
+                tuple(Name(*name) for name in given or ()),
+                tuple(Name(*name) for name in family or ()),
+            )
+            for key, births, given, family in rows.fetchall()
         }
 
     def ranks(self, ids: Sequence[str]) -> dict[str, Rank]:

@@ -13,6 +13,8 @@ from orchestration.ledger import write_export
 from orchestration.linking.clusters import find_clusters, name_persons
 from orchestration.linking.decided import FILE, read_decided
 from orchestration.linking.evidence import Evidence
+from orchestration.linking.probable import probable_links
+from orchestration.vault import Vault
 
 TABLE = "person_links"
 FIRST = "first"  # the rule of the id that names its person
@@ -35,9 +37,13 @@ class Linked:
 
 
 def link_persons(
-    company: Company, as_of: date, id_systems: Mapping[str, Mapping[str, str]]
+    company: Company,
+    as_of: date,
+    id_systems: Mapping[str, Mapping[str, str]],
+    target: str = "duckdb",
 ) -> Linked:
-    """Find which source ids are one person as of a day, and write it down for dbt.
+    """Find which source ids are one person as of a day, and write it down for dbt; `target` is
+    where dbt runs, DuckDB or Spark.
 
     Raises ConfigError where people's decisions cannot be understood.
     """
@@ -54,6 +60,10 @@ def link_persons(
         )
         edges = [*decided.links, *evidence.told()]
         edges += evidence.shared_values(settings.max_ids_of_a_value)
+        evidence.look_up(Vault(company))
+        records = evidence.records(settings.max_ids_of_a_value)
+        if len(records) > 1 and settings.link_probability < 1:
+            edges += probable_links(connection, records, settings.link_probability, target)
         ids = sorted({key for edge in edges for key in (edge.one, edge.other)})
         traits = evidence.traits(ids)
         clusters = find_clusters(edges, decided.splits, traits, settings.max_ids_of_a_person)
