@@ -190,7 +190,7 @@ def write_company(folder: Path, size: Size) -> None:
             for load_id in DELIVERED:
                 if rows := _deliver(connection, raw, feed, load_id):
                     loads.append(_ledger_row(feed, load_id, rows))
-    _write_ledger(raw, loads)
+    write_ledger(raw, loads)
     done.write_text(repr(size))
 
 
@@ -204,7 +204,7 @@ def write_empty(raw: Path) -> None:
             connection.execute(
                 f"copy (select {columns} limit 0) to '{folder / 'empty.parquet'}' (format parquet)"
             )
-    _write_ledger(raw, [])
+    write_ledger(raw, [])
 
 
 @contextmanager
@@ -271,7 +271,8 @@ def _ledger_row(feed: str, load_id: str, rows: int) -> dict[str, object]:
     return known | {"rows_quarantined": 0, "rows_duplicate": 0}
 
 
-def _write_ledger(raw: Path, loads: list[dict[str, object]]) -> None:
+def write_ledger(raw: Path, loads: list[dict[str, object]]) -> None:
+    """The ledger of these loads, exported for dbt; nothing was published, nobody linked."""
     for table, (_, types) in EXPORTS.items():
         rows = loads if table == "loads" else []
         columns = {
