@@ -50,6 +50,7 @@ def link_persons(
     settings = company.settings
     decided = read_decided(company)
     with closing(duck.connect(company.work / "linking")) as connection:
+        connection.execute("set enable_progress_bar = false")
         owners = id_systems.get("customer_id", {})
         evidence = Evidence(
             connection,

@@ -24,7 +24,8 @@ def probable_links(
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     api = _spark() if target == "spark" else _duckdb(connection)
-    linker = Linker(api.register(records, table_name="records"), _settings(len(records)), log_level=None)
+    table = api.register(records, table_name="records")
+    linker = Linker(table, _settings(len(records)), log_level=None)
     pairs = linker.inference.predict(threshold_match_probability=threshold)
     best: dict[tuple[str, str], Edge] = {}
     for row in pairs.as_record_list():
