@@ -436,7 +436,7 @@ class Landing:
 
     def _clear(self) -> None:
         for opened in {"_connection", "_vault"} & self.__dict__.keys():
-            getattr(self, opened).close()
+            self.__dict__.pop(opened).close()
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.company.raw / INCOMING, ignore_errors=True)
 
