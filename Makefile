@@ -8,10 +8,13 @@ BIN := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: night test dev lint docs
+.PHONY: night test dev lint docs live
 
 night: $(BIN)/.synced
 	kizuna night --company seeds/sample --as-of $(AS_OF)
+
+live: $(BIN)/.synced
+	uv sync --frozen --no-dev --inexact --extra live
 
 test: $(BIN)/.synced-dev
 	pytest -n 2 --dist loadfile --no-loadscope-reorder

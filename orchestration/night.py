@@ -22,7 +22,8 @@ from orchestration.dbt import Dbt
 from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load
-from orchestration.live.fetching import Fetched, fetch, live_folders
+from orchestration.live.fetching import fetch, live_folders
+from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
 from orchestration.settings import code_version
 from orchestration.validation import great_expectations
@@ -102,7 +103,7 @@ class Night:
             self.fetched[system, folder] = seen
             self.check(
                 f"fetched/{seen.name}",
-                "could be fetched",
+                CHECK,
                 "freshness",
                 seen.problem is None,
                 observed=f"last as of {seen.last}" if seen.last else "never yet",

@@ -12,6 +12,7 @@ from rich.table import Table
 from orchestration import progress
 from orchestration.adding import Offer, Preview
 from orchestration.company import System
+from orchestration.live.memory import CHECK
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
 from orchestration.quarantine import Kind, Replayed, Row
 
@@ -53,7 +54,7 @@ def night(console: Console, version: Version, currency: str) -> None:
         console.print(_headlines(connection, version, currency))
         console.print(_quarantined(connection, version.run))
         console.print(_drift(connection, version.run), soft_wrap=True)
-        for line in _not_live(connection):
+        for line in [*_away(connection, version.run), *_not_live(connection)]:
             console.print(line, soft_wrap=True)
         ((seconds,),) = connection.execute(
             "select seconds from marts.runs where run_id = ?", [version.run]
@@ -280,6 +281,19 @@ def replayed(found: Sequence[Replayed]) -> Table | str:
         texts = (f"{count:,}" for count in counts)
         table.add_row(escape(one.feed), escape(one.file), *texts, escape(one.why_not or ""))
     return table
+
+
+def _away(connection: duckdb.DuckDBPyConnection, run: str) -> list[str]:
+    """Live sources that could not be fetched, and how old that leaves what came of them."""
+    rows = connection.execute(
+        """
+        select asset, observed from marts.data_quality
+        where run_id = ? and check_name = ? and not passed
+        order by asset
+        """,
+        [run, CHECK],
+    ).fetchall()
+    return [f"[yellow]Not fetched tonight:[/yellow] {asset}, {seen}" for asset, seen in rows]
 
 
 def _not_live(connection: duckdb.DuckDBPyConnection) -> list[str]:

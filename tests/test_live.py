@@ -87,7 +87,7 @@ def test_a_package_that_is_missing_is_named_with_the_command(tmp_path, kizuna, m
     )
     result = kizuna("night", "--company", tmp_path, "--as-of", D)
     assert result.exit_code == 2
-    assert "psycopg" in result.output and "--extra live" in result.output
+    assert "psycopg" in result.output and "make live" in result.output
 
 
 def test_a_source_that_is_away_costs_no_other_feed(tmp_path, kizuna, monkeypatch):
@@ -115,6 +115,7 @@ def test_a_source_that_is_away_costs_no_other_feed(tmp_path, kizuna, monkeypatch
     published = kizuna("night", "--company", tmp_path, "--as-of", D)
     assert published.exit_code == 0, published.output
     assert "! shop/orders: could not be fetched" in published.output
+    assert "Not fetched tonight: fetched/shop/orders, never yet" in published.output
     with duckdb.connect(str(tmp_path / "data/current/kizuna.duckdb"), read_only=True) as marts:
         assert marts.sql(
             "select severity, passed, observed, expected from marts.data_quality"

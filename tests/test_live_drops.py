@@ -4,12 +4,16 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from live_sources import Live, Wire
 
-from orchestration.live.drops import expression, fixed
+from orchestration.live.config import Files
+from orchestration.live.drops import Remote, bring_files, expression, fixed
+from orchestration.live.memory import Fetched, Memory
 
 asyncssh = pytest.importorskip("asyncssh")
 boto3 = pytest.importorskip("boto3")
@@ -228,6 +232,38 @@ def test_a_host_that_is_not_known_is_not_spoken_to(request, tmp_path, monkeypatc
     drop.configure("*", host_key=other)
     assert "does not match" in drop.fetch().problem
     drop.wire.close()
+
+
+class Growing:
+    """A folder with a file that somebody writes while it is read."""
+
+    is_growing = True
+
+    def files(self, below: str) -> Iterator[Remote]:
+        yield Remote("a.csv", 5, "then", MOMENT)
+
+    def get(self, remote: Remote, to: BinaryIO) -> None:
+        to.write(b"order")
+
+    def is_as_it_was(self, remote: Remote) -> bool:
+        return not self.is_growing
+
+
+def test_a_file_that_is_still_being_written_is_left_for_later(tmp_path):
+    folder, drop = Files(path="*.csv"), Growing()
+    memory = Memory.of(tmp_path, folder)
+
+    def bring() -> Fetched:
+        report = Fetched("shop", "orders", "sftp://host", True)
+        bring_files(nullcontext(drop), folder, memory, report)
+        return report
+
+    seen = bring()
+    assert seen.files == [] and "a.csv is still being written" in seen.warnings[0]
+    assert list(tmp_path.iterdir()) == []
+    drop.is_growing = False
+    assert bring().files == ["a.csv"] and bring().files == []
+    assert (tmp_path / "a.csv").stat().st_mtime == MOMENT
 
 
 @pytest.mark.parametrize(

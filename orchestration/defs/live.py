@@ -7,11 +7,12 @@ import dagster as dg
 from orchestration import progress
 from orchestration.company import Company, load_company
 from orchestration.defs.resources import days
-from orchestration.live.fetching import Fetched, live_folders
+from orchestration.live.fetching import live_folders
+from orchestration.live.memory import CHECK, Fetched
 from orchestration.night import Night
 from orchestration.settings import company_folder
 
-REACHED = "could_be_fetched"
+REACHED = CHECK.replace(" ", "_")
 
 
 def fetched_key(system: str, folder: str) -> dg.AssetKey:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from orchestration.live.config import Files
@@ -44,30 +44,38 @@ def bring_files(
     try:
         with opened as drop:
             for remote in sorted(drop.files(root), key=lambda r: r.path):
-                if not pattern.fullmatch(remote.path):
-                    continue
-                if known.get(remote.path) == [remote.size, remote.stamp]:
+                is_known = known.get(remote.path) == [remote.size, remote.stamp]
+                if is_known or not pattern.fullmatch(remote.path):
                     continue
                 name = remote.path.removeprefix(root).lstrip("/")
-                parts = name.split("/")
-                if any(part in ("", "..") for part in parts):
-                    report.warnings.append(f"`{remote.path}` cannot be the name of a file here")
-                    continue
-                if any(part.startswith(".") for part in parts):
-                    continue
-                with aside.open("wb") as file:
-                    drop.get(remote, file)
-                if not drop.is_as_it_was(remote):
-                    report.warnings.append(f"{remote.path} is still being written: left for later")
-                    continue
-                path = memory.folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.utime(aside, (remote.modified_at, remote.modified_at))
-                rename_in(aside, path)
-                known[remote.path] = [remote.size, remote.stamp]
-                report.files.append(name)
+                if _is_for_us(name, report) and _is_brought(drop, remote, aside, report):
+                    path = memory.folder / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    rename_in(aside, path)
+                    known[remote.path] = [remote.size, remote.stamp]
+                    report.files.append(name)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _is_for_us(name: str, report: Fetched) -> bool:
+    """Whether a name stays below the folder, and is not hidden as an upload that goes on is."""
+    parts = name.split("/")
+    if any(part in ("", "..") for part in parts):
+        report.warnings.append(f"`{name}` cannot be the name of a file here")
+        return False
+    return not any(part.startswith(".") for part in parts)
+
+
+def _is_brought(drop: Drop, remote: Remote, aside: Path, report: Fetched) -> bool:
+    """Write the file aside; whether it is whole."""
+    with aside.open("wb") as file:
+        drop.get(remote, file)
+    if not drop.is_as_it_was(remote):
+        report.warnings.append(f"{remote.path} is still being written: left for later")
+        return False
+    os.utime(aside, (remote.modified_at, remote.modified_at))
+    return True
 
 
 def fixed(pattern: str) -> str:

@@ -13,6 +13,7 @@ from orchestration.live.config import Folder
 
 STATE = ".fetched.json"
 ASIDE = ".fetching"
+CHECK = "could be fetched"  # what data_quality tells of each folder and night
 
 
 @dataclass

@@ -10,7 +10,6 @@ from orchestration.live.config import Bucket, Folder, Rows, Sftp, Source, Table
 from orchestration.live.fetching import first_file
 from orchestration.settings import secret
 
-INSTALL = "`uv sync --inexact --extra live`"
 Where = tuple[str, ...]
 
 
@@ -39,7 +38,10 @@ def _lacking(name: str, source: Source) -> Iterator[tuple[Where, str]]:
     where = ("systems", name, "fetch")
     lost = [package for package in source.packages if not find_spec(package)]
     if lost:
-        yield where, f"`fetch` needs {', '.join(lost)}, which is not installed: {INSTALL} does"
+        yield (
+            where,
+            f"`fetch` needs {', '.join(lost)}, which is not installed: `make live` does that",
+        )
     for variable in source.secrets:
         if secret(variable) is None:
             yield (
