@@ -239,7 +239,7 @@ class Growing:
 
     is_growing = True
 
-    def files(self, below: str) -> Iterator[Remote]:
+    def files(self, below: str, is_deep: bool) -> Iterator[Remote]:
         yield Remote("a.csv", 5, "then", MOMENT)
 
     def get(self, remote: Remote, to: BinaryIO) -> None:

@@ -18,9 +18,12 @@ class _Objects:
     def __init__(self, client: Any, bucket: str, prefix: str):
         self.client, self.bucket, self.prefix = client, bucket, prefix
 
-    def files(self, below: str) -> Iterator[Remote]:
+    def files(self, below: str, is_deep: bool) -> Iterator[Remote]:
+        """The objects below a folder; those of folders in it only where that is deep enough."""
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self.prefix + (f"{below}/" if below else "")
+            Bucket=self.bucket,
+            Prefix=self.prefix + (f"{below}/" if below else ""),
+            Delimiter="" if is_deep else "/",
         )
         for page in pages:
             for found in page.get("Contents", ()):

@@ -27,7 +27,7 @@ class Remote:
 class Drop(Protocol):
     """A place where files lie."""
 
-    def files(self, below: str) -> Iterator[Remote]: ...
+    def files(self, below: str, is_deep: bool) -> Iterator[Remote]: ...
 
     def get(self, remote: Remote, to: BinaryIO) -> None: ...
 
@@ -43,7 +43,8 @@ def bring_files(
     aside = memory.folder / ASIDE
     try:
         with opened as drop:
-            for remote in sorted(drop.files(root), key=lambda r: r.path):
+            is_deep = "/" in folder.path.removeprefix(root).strip("/")
+            for remote in sorted(drop.files(root, is_deep), key=lambda r: r.path):
                 is_known = known.get(remote.path) == [remote.size, remote.stamp]
                 if is_known or not pattern.fullmatch(remote.path):
                     continue

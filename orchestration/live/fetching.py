@@ -25,7 +25,7 @@ from orchestration.live.drops import bring_files
 from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
 from orchestration.live.secrets import Secrets
 from orchestration.live.sinks import write_batches, write_items
-from orchestration.live.watermark import SourceError, Watermark, Whole
+from orchestration.live.watermark import Mark, SourceError, Watermark, Whole
 from orchestration.settings import secret
 
 GREETINGS = {
@@ -118,30 +118,32 @@ def _persist(source: Source, report: Fetched, attempt: Callable[[], None]) -> No
 
 
 def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: Fetched) -> None:
-    folder = source.folders[name]
     if isinstance(source, Bucket):
         opened = buckets.open_bucket(source, secrets)
-        return bring_files(opened, source.folders[name], memory, report)
-    if isinstance(source, Sftp):
-        return bring_files(sftp.open_sftp(source, secrets), source.folders[name], memory, report)
-    assert isinstance(folder, Rows)
-    mark = (
-        Watermark(memory.content, folder.cursor, folder.overlap)
-        if folder.cursor
-        else Whole(memory.content)
-    )
+        bring_files(opened, source.folders[name], memory, report)
+    elif isinstance(source, Sftp):
+        bring_files(sftp.open_sftp(source, secrets), source.folders[name], memory, report)
+    else:
+        _bring_rows(source, source.folders[name], secrets, memory, report)
+
+
+def _bring_rows(
+    source: Source, asked: Rows, secrets: Secrets, memory: Memory, report: Fetched
+) -> None:
+    """Write what is new into one file, all of it or nothing, and remember how far that goes."""
+    if asked.cursor:
+        mark: Mark = Watermark(memory.content, asked.cursor, asked.overlap)
+    else:
+        mark = Whole(memory.content)
     number = memory.content["number"] + 1
     file = memory.folder / _file_name(source, number)
     aside = memory.folder / ASIDE
     try:
-        if isinstance(folder, Table):
+        if isinstance(asked, Table):
             reader = mysql if isinstance(source, MySql) else postgres
-            batches = reader.batches(source, folder, secrets, mark.start)
-            write_batches(batches, mark, aside, number)
-        elif isinstance(source, Api) and isinstance(folder, Resource):
-            items = rest.items(source, folder, secrets, mark.start)
-            field = folder.cursor or ""
-            write_items(((rest.cursor_of(i, field), i) for i in items), mark, aside, number)
+            write_batches(reader.batches(source, asked, secrets, mark.start), mark, aside, number)
+        elif isinstance(source, Api) and isinstance(asked, Resource):
+            write_items(rest.items(source, asked, secrets, mark.start), mark, aside, number)
         state = mark.state()
         if mark.has_news:
             rename_in(aside, file)

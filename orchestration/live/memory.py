@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from orchestration.company import ConfigError
 from orchestration.ledger import fsync
 from orchestration.live.config import Folder
 
@@ -49,7 +50,12 @@ class Memory:
     def of(cls, folder: Path, asked: Folder) -> "Memory":
         """What is known; nothing of a cursor, where another thing is asked for than before."""
         path = folder / STATE
-        content = json.loads(path.read_text()) if path.is_file() else {}
+        try:
+            content = json.loads(path.read_text()) if path.is_file() else {}
+        except ValueError as error:
+            raise ConfigError(
+                f"{path}: {error}; take it away, and everything is fetched again"
+            ) from None
         wanted = asked.model_dump(mode="json", exclude={"policy", "overlap"})
         question = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
         if content.get("asked") != question:

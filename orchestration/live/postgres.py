@@ -54,8 +54,8 @@ def _connected(source: Source, secrets: Secrets) -> Iterator[Any]:
             yield connection
     except psycopg.OperationalError as error:
         raise SourceError(str(error), may_pass=True) from None
-    except psycopg.Error as error:
-        raise SourceError(str(error)) from None
+    except psycopg.Error as error:  # whose details may quote a row
+        raise SourceError(error.diag.message_primary or str(error)) from None
 
 
 def batches(

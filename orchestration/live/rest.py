@@ -15,8 +15,10 @@ SECONDS = 60  # that an answer may take
 Item = dict[str, Any]
 
 
-def items(source: Api, resource: Resource, secrets: Secrets, start: Any) -> Iterator[Item]:
-    """The rows from `start` on, numbers as exact as they were sent."""
+def items(
+    source: Api, resource: Resource, secrets: Secrets, start: Any
+) -> Iterator[tuple[Any, Item]]:
+    """The rows from `start` on, each behind its cursor, numbers as exact as they were sent."""
     from dlt.sources.rest_api import rest_api_resources
 
     params: dict[str, Any] = dict(secrets.fill(dict(resource.params)))
@@ -39,13 +41,13 @@ def items(source: Api, resource: Resource, secrets: Secrets, start: Any) -> Iter
         for item in rows:
             if not isinstance(item, dict):
                 raise SourceError("its rows are no JSON objects: say in `data` where they are")
-            yield item
+            yield _at(item, resource.cursor), item
 
 
-def cursor_of(item: Item, path: str) -> Any:
-    """The field that is the cursor; `a.b` is the b in a."""
-    value: Any = item
-    for part in path.split("."):
+def _at(item: Item, path: str | None) -> Any:
+    """The field at a path; `a.b` is the b in a."""
+    value: Any = item if path else None
+    for part in (path or "").split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
 

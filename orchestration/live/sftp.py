@@ -22,12 +22,12 @@ class _Folder:
     def __init__(self, sftp: Any, root: str):
         self.sftp, self.root = sftp, root
 
-    def files(self, below: str) -> Iterator[Remote]:
-        """All files below; links are not followed."""
+    def files(self, below: str, is_deep: bool) -> Iterator[Remote]:
+        """The files below a folder, deep or not; links are not followed."""
         for entry in self.sftp.listdir_attr(f"{self.root}/{below}" if below else self.root):
             path = f"{below}/{entry.filename}" if below else entry.filename
-            if stat.S_ISDIR(entry.st_mode):
-                yield from self.files(path)
+            if stat.S_ISDIR(entry.st_mode) and is_deep:
+                yield from self.files(path, is_deep)
             elif stat.S_ISREG(entry.st_mode):
                 yield Remote(path, entry.st_size, str(entry.st_mtime), entry.st_mtime)
 

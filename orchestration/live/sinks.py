@@ -11,14 +11,12 @@ import pyarrow.parquet as pq
 
 from orchestration.ingest.reading import unique_names
 from orchestration.live.databases import Batch
-from orchestration.live.watermark import Watermark, Whole
+from orchestration.live.watermark import Mark
 
 # Each file has its number in it, and so is a delivery of its own even where its rows are as before.
 
 
-def write_batches(
-    batches: Iterable[Batch], mark: Watermark | Whole, path: Path, number: int
-) -> None:
+def write_batches(batches: Iterable[Batch], mark: Mark, path: Path, number: int) -> None:
     """Write the rows of batches as Parquet whose columns are all text."""
     writer = None
     try:
@@ -41,9 +39,7 @@ def write_batches(
             writer.close()
 
 
-def write_items(
-    items: Iterable[tuple[Any, Any]], mark: Watermark | Whole, path: Path, number: int
-) -> None:
+def write_items(items: Iterable[tuple[Any, Any]], mark: Mark, path: Path, number: int) -> None:
     """Write objects, each behind its cursor, as lines of JSON."""
     with (
         path.open("wb") as file,

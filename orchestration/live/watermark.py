@@ -143,3 +143,6 @@ class Whole:
 
     def _content(self) -> str:
         return f"{self.rows}-{self._sum:x}"
+
+
+Mark = Watermark | Whole
