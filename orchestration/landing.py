@@ -39,7 +39,6 @@ __all__ = ["FeedReport", "Landing", "LandingError"]
 
 INCOMING = ".incoming"
 WORK = "landing-"
-KINDS = 20  # files of one feed that a system delivers side by side
 EVENT_TOLERANCE = timedelta(days=1)  # the contract of the night
 
 
@@ -145,8 +144,7 @@ class Landing:
         done: list[tuple[Load, list[Quarantined]]] = []
         for planned in (p for p in self._plan.planned if p.feed == feed):
             load, aside = self._read(planned, report)
-            lately = [one for one, _ in done[-KINDS:]]
-            self._compare(planned, load, aside, lately, report)
+            self._compare(planned, load, aside, report)
             done.append((load, aside))
         self._count_again(feed, report)
         compare_with_past(self.company, feed, [load for load, _ in done], self._past, report)
@@ -191,13 +189,12 @@ class Landing:
         planned: Planned,
         load: Load,
         aside: Sequence[Quarantined],
-        tonight: Sequence[Load],
         report: FeedReport,
     ) -> None:
         """Say what of a file's columns is not as in the delivery before."""
         header = load.header or "\n".join(self._headers.get(load.load_id, ()))
         load = replace(load, header=header)
-        before = drift.predecessor(load, tonight, self._past)
+        before = drift.predecessor(load, self._past)
         if planned.feed is None or before is None:
             return
         new, old = (drift.filled(self._folder_of(one)) for one in (load, before))

@@ -13,7 +13,7 @@ from orchestration.ledger import Load, Quarantined
 
 NEW, MISSING, RENAMED, RETYPED, EMPTIED = "new", "missing", "renamed", "retyped", "emptied"
 ALIKE = 0.6  # of two names, to be taken for one column renamed
-MOSTLY = 0.5  # of the rows, which no longer parse
+MOSTLY = 0.5  # of the rows: which no longer parse, or had a value
 BY_CHANCE = 0.001  # a column that is now empty would be so less often than that
 
 
@@ -50,24 +50,22 @@ class Arrived:
     filled: Mapping[str, float] = field(default_factory=dict)  # column -> share of the rows
 
 
-def predecessor(load: Load, tonight: Sequence[Load], past: Sequence[Load]) -> Load | None:
-    """The delivery before: of those of tonight and of the latest night before it, the one whose
-    columns are most alike; a system may deliver files of two kinds.
+def predecessor(load: Load, past: Sequence[Load]) -> Load | None:
+    """The delivery before: of the latest night that brought any, the one whose columns are most
+    alike, for a system may deliver files of two kinds side by side.
     """
-    same = [one for one in (*past, *tonight) if (one.system, one.feed) == (load.system, load.feed)]
+    same = [one for one in past if (one.system, one.feed) == (load.system, load.feed)]
     sound = [one for one in same if one.header and not one.is_rejected and not one.is_superseded]
     known = [one for one in sound if one.sha256 != load.sha256]
     if not known or not load.header:
         return None
-    times = {one.delivered_at for one in known}
-    recent = {load.delivered_at, max(times - {load.delivered_at}, default=load.delivered_at)}
+    latest = max(one.delivered_at for one in known)
     chosen = max(
-        (one for one in known if one.delivered_at in recent),
+        (one for one in known if one.delivered_at == latest),
         key=lambda one: (_alike(one, load), one.number),
-        default=None,
     )
     # the first line of a file that was refused may be no header, but a person's row
-    is_other = load.is_rejected and chosen and _alike(chosen, load) < MOSTLY
+    is_other = load.is_rejected and _alike(chosen, load) < MOSTLY
     return None if is_other else chosen
 
 
@@ -170,5 +168,5 @@ def _emptied(new: Arrived, old: Arrived, gone: set[str]) -> Iterator[Drift]:
     for name, share in sorted(old.filled.items()):
         now = new.filled.get(name)
         chance = (1 - share) ** new.load.rows_loaded
-        if now == 0 and share > 0 and chance < BY_CHANCE and name not in gone:
+        if now == 0 and share >= MOSTLY and chance < BY_CHANCE and name not in gone:
             yield Drift(EMPTIED, name, f"null from now on; {share:.0%} of the rows had it")
