@@ -107,14 +107,23 @@ def system_of(company: Company, known: Recognised, named: str | None) -> str:
 
 
 def entry_for(company: Company, offer: Offer, parameters: Map[str, Any]) -> System:
-    """What company.yml would say of the offer's system."""
+    """What company.yml would say of the offer's system: the columns of a survey and more of them.
+
+    Raises ConfigError for another value than the one by which its files were read so far.
+    """
     before = company.system(offer.system)
-    return before.model_copy(
-        update={
-            "mapping": offer.known.mapping,
-            "parameters": {**before.parameters, **parameters},
-        }
-    )
+    said = dict(before.parameters)
+    for name, value in parameters.items():
+        old = said.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            value = {**old, **value}
+        elif old is not None and str(old) != str(value):
+            raise ConfigError(
+                f"system `{offer.system}` has {name} {old}, by which all its files are read: choose"
+                f" another --system for {name} {value}"
+            )
+        said[name] = value
+    return before.model_copy(update={"mapping": offer.known.mapping, "parameters": said})
 
 
 def preview(

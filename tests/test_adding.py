@@ -108,8 +108,11 @@ def test_a_survey_s_questions_are_said_in_company_yml(company):
     added = add(company, survey, *told, *questions, "--yes")
     assert added.exit_code == 0, added.output
     assert "対応にご満足いただけましたか？" in added.output, "which columns nothing is made of"
+    assert add(company, survey, "--set", "questions={お住まい: home}", "--yes").exit_code == 0
     given = load_company(company).system("google_forms").parameters
-    assert given["questions"] == {"当社を友人に薦めますか？": "nps"}
+    assert given["questions"] == {"当社を友人に薦めますか？": "nps", "お住まい": "home"}
+    other = add(company, survey, "--set", "survey=another", "--yes")
+    assert other.exit_code == 2 and "has survey s" in other.output.replace("\n", " ")
 
 
 def test_another_file_of_a_name_that_was_delivered_is_not_laid_over_it(company, tmp_path):
