@@ -6,11 +6,15 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
-from fuzz.judge import Outcome, Verdict
+from fuzz.judge import AS_OF, Outcome, Verdict
 from fuzz.pack import STAMP, systems, write_company
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from orchestration.company import load_company
+from orchestration.dbt import Dbt
 
 RIGHT_REASONS = 0.95  # at least; what is short of 1 is printed
 
@@ -39,6 +43,24 @@ def test_the_reasons_and_places_are_right(pack):
     right = 1 - sum(map(len, wrong.values())) / reasons
     print(f"{len(pack[1])} cases, {reasons} reasons, {right:.1%} right")
     assert right >= RIGHT_REASONS, wrong
+
+
+def test_of_conflicting_rows_one_wins_whatever_the_order(tmp_path):
+    write_company(tmp_path, "conflict")
+    company, day = load_company(tmp_path), AS_OF
+    Outcome(tmp_path)
+    dbt = Dbt(company, day, {}, company.work / "by-hand")
+    assert dbt.run("run", "--quiet", "--select", "+stg_orders__orders").returncode == 0
+    with duckdb.connect(str(dbt.warehouse), read_only=True) as connection:
+        staged = connection.sql("select system, order_id, total from staging.stg_orders__orders")
+        found = {(system, order): total for system, order, total in staged.fetchall()}
+    wanted = {
+        (system, order): total
+        for system, case in systems().items()
+        if "conflict" in case.name
+        for order, total in case.winner.items()
+    }
+    assert found == wanted and len(wanted) > 10
 
 
 def test_what_holds_personal_data_names_none_of_it(pack):

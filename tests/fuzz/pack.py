@@ -22,12 +22,14 @@ def systems() -> dict[str, Case]:
     return {f"s{number:03}": case for number, case in enumerate(all_cases())}
 
 
-def write_company(folder: Path) -> None:
-    """A company folder with every case in it."""
+def write_company(folder: Path, only: str = "") -> None:
+    """A company folder with every case in it, or those whose names hold a word."""
     (folder / "mappings").mkdir(parents=True, exist_ok=True)
     (folder / "company.yml").write_text("max_quarantined_share: '99 %'\n")
     manifest = {}
     for system, case in systems().items():
+        if only not in case.name:
+            continue
         if case.mapping:
             (folder / "mappings" / f"{system}.yml").write_text(case.mapping, encoding="utf-8")
         for name, content in case.files.items():

@@ -16,7 +16,7 @@ LOW, HIGH = (*OLD[:5], "7", OLD[6]), (*OLD[:5], "9", OLD[6])
 
 def cases() -> Iterator[Case]:
     yield Case(
-        "the same row twice", {"a.csv": _file(OLD, OLD)},
+        "a conflict of none: the same row twice", {"a.csv": _file(OLD, OLD)},
         arrive={"d": {"total": Decimal(7)}}, winner={"d": Decimal(7)},
     )  # fmt: skip
     yield Case(
@@ -25,19 +25,19 @@ def cases() -> Iterator[Case]:
     )  # fmt: skip
     for i, rows in enumerate(permutations((OLD, NEW, OLD))):
         yield Case(
-            f"conflicts within a file {i}",
+            f"a conflict within a file {i}",
             {"a.csv": _file(*rows)},
             arrive={"d": {}},
             winner={"d": Decimal(8)},
         )
     for i, (first, second) in enumerate(permutations((OLD, NEW))):
         yield Case(
-            f"conflicts between files {i}", {"a.csv": _file(first), "b.csv": _file(second)},
+            f"a conflict between files {i}", {"a.csv": _file(first), "b.csv": _file(second)},
             arrive={"d": {}}, winner={"d": Decimal(8)},
         )  # fmt: skip
     for i, (first, second) in enumerate(permutations((LOW, HIGH))):
         yield Case(
-            f"conflicts of one moment {i}", {"a.csv": _file(first), "b.csv": _file(second)},
+            f"a conflict of one moment {i}", {"a.csv": _file(first), "b.csv": _file(second)},
             arrive={"d": {}}, winner={"d": Decimal(9)},
         )  # fmt: skip
     yield Case(
