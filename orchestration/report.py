@@ -244,7 +244,7 @@ def quarantined_kinds(kinds: Sequence[Kind]) -> Table | str:
         return "Nothing is in quarantine."
     table = Table(title="In quarantine", title_justify="left")
     for heading in ("feed", "file", "column", "why", "rows", "nights"):
-        table.add_column(heading, justify="right" if heading == "rows" else "left")
+        table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
     for one in kinds:
         texts = (escape(text or "") for text in (one.feed, one.file, one.column, one.reason))
         nights = one.first if one.first == one.last else f"{one.first} … {one.last}"
@@ -275,7 +275,8 @@ def replayed(found: Sequence[Replayed]) -> Table | str:
     said = f"{comes_in:,} rows come in with the next night" if comes_in else "No row would come in"
     table = Table(title=said, title_justify="left")
     for heading in ("feed", "file", "in quarantine", "come in", "stay", "why"):
-        table.add_column(heading, justify="left" if heading in ("feed", "file", "why") else "right")
+        justify = "left" if heading in ("feed", "file", "why") else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
     for one in found:
         counts = (one.set_aside, one.comes_in, one.stays)
         texts = (f"{count:,}" for count in counts)

@@ -12,6 +12,7 @@ from orchestration.contract import Feed, load_contract
 from orchestration.dbt import manifest
 from orchestration.defs.live import fetched_key
 from orchestration.defs.resources import days
+from orchestration.ingest.drift import Compared
 from orchestration.landing import FeedReport, LandingError
 from orchestration.linking import FIRST, TABLE, link_persons
 from orchestration.live.fetching import live_folders
@@ -72,14 +73,20 @@ def _result(feed: Feed, report: FeedReport) -> dg.MaterializeResult:
             "quarantined_for": dg.MetadataValue.md("\n".join(reasons) or "nothing"),
             "unknown_columns": dg.MetadataValue.json(sorted(report.unknown_columns)),
             "schema_drift": dg.MetadataValue.md(
-                "\n".join(f"- {one.load.file}: {one}" for one in report.compared if one.drifts)
-                or "none"
+                "\n".join(f"- {one}" for one in _drifted(report.compared)) or "none"
             ),
             "warnings": dg.MetadataValue.md(
                 "\n".join(f"- {one}" for one in report.warnings) or "none"
             ),
         },
     )
+
+
+def _drifted(compared: Sequence[Compared]) -> list[str]:
+    """Words on each file whose columns are not as before."""
+    return [
+        f"{one.load.file}: columns since {one.before.file}: {one}" for one in compared if one.drifts
+    ]
 
 
 def _source(source: str, feeds: Sequence[Feed], fetched: Fetched) -> dg.AssetsDefinition:
@@ -103,7 +110,7 @@ def _source(source: str, feeds: Sequence[Feed], fetched: Fetched) -> dg.AssetsDe
             try:
                 report = night.load(feed)
             except LandingError as error:
-                refused.append(str(error))
+                refused += [str(error), *_drifted(night.landing.compared.get(feed.name, ()))]
                 continue
             if report.rows_in:
                 progress.done(f"landed {source}/{feed.name}: {report.rows_in:,} rows")
