@@ -69,6 +69,7 @@ class Landing:
         self._plan = make_plan(
             company, self.feeds, self._arrivals, past, self.delivered_at, self._known_files
         )
+        self._is_rehearsal = False
         self._reports: dict[str, FeedReport] = {}
         self._headers: dict[str, Sequence[str]] = {}  # of files that were refused
         self.compared: dict[str, list[Compared]] = {}  # by feed: its files with those before
@@ -129,6 +130,7 @@ class Landing:
         """Each delivery that was loaded or refused before, as it stands, as it would be read now,
         and why it would be refused; leaves no trace.
         """
+        self._is_rehearsal = True
         for planned in self._plan.planned:
             before = next(standing(self._past, planned.delivery, planned.feed), None)
             if before is not None:
@@ -322,7 +324,8 @@ class Landing:
         def write(table: Table) -> Written:
             work.mkdir(parents=True, exist_ok=True)
             written = write_table(self._connection, cast, table, origin, folder, quarantine, work)
-            if written.rows_loaded and (kept := cast.kept(table.sql, folder)):
+            kept = cast.kept(table.sql, folder) if written.rows_loaded else None
+            if kept and not self._is_rehearsal:
                 values = self._connection.execute(kept)
                 self._vault.keep(values.to_arrow_reader(BATCH_ROWS))
             return written
