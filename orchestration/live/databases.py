@@ -10,7 +10,7 @@ from orchestration.live.config import Source, Table
 from orchestration.live.secrets import Secrets
 from orchestration.live.watermark import SourceError
 
-BATCH = 10_000  # rows: some megabytes
+BATCH = 2_000  # rows: more of them take more memory and no less time
 SECONDS = 15  # for a connection to be made
 
 
