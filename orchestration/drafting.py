@@ -84,7 +84,7 @@ def _look(path: Path, work: Path) -> tuple[Layout, list[Seen]]:
     with duck.connect(work / "temp") as connection:
         spellings.install(connection)
         table = read_table(connection, path, form, work / "read", layout)
-        cells = ", ".join(f"clean(c{i}) as c{i}" for i in range(len(table.columns)))
+        cells = ", ".join(f"cell(c{i}) as c{i}" for i in range(len(table.columns)))
         connection.execute(f"create table seen as select {cells} from ({table.sql}) limit {ROWS}")
         return layout, [_seen(connection, f"c{i}", label) for i, label in enumerate(table.columns)]
 

@@ -224,10 +224,9 @@ class Landing:
         if delivery.mapping:
             mapped = self._map(delivery, load)
             made = mapped.feeds[feed.name]
-            notes, header = [], mapped.header
+            notes, header = mapped.notes, mapped.header
             table, texts = made.table, made.texts
             if feed == delivery.feeds[0]:
-                notes = mapped.notes
                 table = replace(table, bad=tuple(mapped.bad))
                 report.unknown_columns += mapped.unnamed
                 report.warnings += [

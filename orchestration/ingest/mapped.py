@@ -176,8 +176,7 @@ def _empty(entry: str, how: Files) -> str:
 
 
 def _copy_in(connection: duckdb.DuckDBPyConnection, part: str, table: Table, name: str) -> None:
-    mark = duck.text(spellings.NO_VALUE)
-    cells = ", ".join(f"clean(ltrim(c{i}, {mark})) as c{i}" for i in range(len(table.columns)))
+    cells = ", ".join(f"cell(c{i}) as c{i}" for i in range(len(table.columns)))
     connection.execute(f"""
         create or replace table {duck.name(part)} as
         select {cells}, _why, _text, {duck.text(name)} as _file, _newlines,

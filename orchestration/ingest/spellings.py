@@ -25,6 +25,7 @@ EXCEL_EPOCH = "timestamp '1899-12-30'"
 MACROS = (
     f"""clean(v) as case when trim(v, {duck.text(SPACE)}) in ({duck.texts(MISSING)}) then null
         else trim(v, {duck.text(SPACE)}) end""",
+    f"cell(v) as clean(ltrim(v, {duck.text(NO_VALUE)}))",
     f"narrow(v) as translate(clean(v), '{WIDE}', '{NARROW}')",
     rf"""slow_integer(v) as case when regexp_full_match(narrow(v), '{NUMBER}(\.0*)?')
         then try_cast(split_part(replace(narrow(v), ',', ''), '.', 1) as bigint) end""",
