@@ -601,7 +601,7 @@ def test_a_workbook_s_header_is_found_and_its_questions_parted(company):
     """)
     company.deliver("a.xlsx", "")
     connection = duckdb.connect()
-    duck.load_excel(connection)
+    duck.load_extension(connection, "excel")
     path = company.folder / "landing" / "shop" / "a.xlsx"
     connection.execute(f"""
         copy (from (values ('Report', null, null), ('Id', 'How was', null), (null, 'Food', 'Room'),
