@@ -9,6 +9,13 @@ import pyarrow as pa
 from orchestration.linking.clusters import PROBABLE, Edge
 from orchestration.linking.weights import BLOCKS, comparisons
 
+# For a session that this makes itself; one that runs already keeps its own.
+LOCAL_SPARK = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+}
 RETAINED = ["customer_key", "delivered_at"]
 
 
@@ -64,8 +71,23 @@ def _duckdb(connection: duckdb.DuckDBPyConnection):
 
 
 def _spark():
+    import sqlglot
     from pyspark.sql import SparkSession
     from splink.backends.spark import SparkAPI
 
-    session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    return SparkAPI(spark_session=session, register_udfs_automatically=False)
+    class PlainSpark(SparkAPI):
+        """Splink's own generator of Spark's SQL derives from a class of sqlglot that is compiled
+        where its fast parts are installed, which Python refuses; sqlglot's own generator does.
+        """
+
+        def _setup_for_execute_sql(self, sql: str, physical_name: str) -> str:
+            return sqlglot.transpile(sql, read="spark", write="spark")[0]
+
+    builder = SparkSession.builder
+    for key, value in LOCAL_SPARK.items():
+        builder = builder.config(key, value)
+    return PlainSpark(
+        spark_session=builder.getOrCreate(),
+        break_lineage_method="persist",  # a checkpoint would want a folder of the cluster's
+        register_udfs_automatically=False,
+    )
