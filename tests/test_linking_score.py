@@ -1,5 +1,6 @@
 """How well persons are recognised, by pairs of records, where the truth is known."""
 
+import shutil
 from itertools import combinations
 
 import pyarrow.parquet as pq
@@ -7,7 +8,11 @@ import pytest
 
 from benchmarks.persons import AS_OF, score, write_population
 from benchmarks.population import make_population
+from orchestration.company import load_company
+from orchestration.landing import Landing
 from orchestration.linking import link_persons
+from orchestration.sample import LAST_DAY
+from orchestration.settings import SAMPLE
 
 PRECISION, RECALL = 0.99, 0.95
 
@@ -25,8 +30,19 @@ def test_awkward_records_of_households_are_told_apart_and_together(tmp_path, see
     assert recall >= RECALL
 
 
-def test_the_duplicates_planted_in_the_sample_are_found_and_no_others(night, delivered):
-    planted = pq.read_table(delivered / "planted" / "pairs.parquet").to_pylist()
+def test_the_duplicates_planted_in_the_sample_are_found_and_no_others(tmp_path):
+    for name in ("company.yml", "landing/crm/customers", "landing/pos/customers"):
+        copy = shutil.copytree if (SAMPLE / name).is_dir() else shutil.copyfile
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(SAMPLE / name, tmp_path / name)
+    for system in ("shop", "desk", "community", "mail", "line", "survey", "web"):
+        (tmp_path / "landing" / system).mkdir()
+    company = load_company(tmp_path)
+    landing = Landing(company, LAST_DAY, "score")
+    for feed in landing.feeds:
+        landing.load(feed)
+    landing.close()
+    planted = pq.read_table(SAMPLE / "planted" / "pairs.parquet").to_pylist()
     known: dict[str, set[str]] = {}
     for row in planted:
         one, other = (f"{row[f'system_{side}']}:{row[f'id_{side}']}" for side in "ab")
@@ -34,11 +50,8 @@ def test_the_duplicates_planted_in_the_sample_are_found_and_no_others(night, del
         known.update(dict.fromkeys(together, together))
     truth = {pair for ids in known.values() for pair in combinations(sorted(ids), 2)}
     told: dict[str, list[str]] = {}
-    for person, key in night.query(
-        "select person_key, system || ':' || source_id from marts.person_links"
-        " where id_type = 'customer_id'"
-    ):
-        told.setdefault(person, []).append(key)
+    for row in link_persons(company, LAST_DAY, landing.id_systems()).table.to_pylist():
+        told.setdefault(row["person_key"], []).append(row["customer_key"])
     found = {pair for ids in told.values() for pair in combinations(sorted(set(ids)), 2)}
     assert len(truth) > 20
     assert len(found & truth) / len(found) >= PRECISION
