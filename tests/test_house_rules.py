@@ -1,10 +1,18 @@
 """The few rules the house enforces on itself, read from dbt's own manifest."""
 
+import re
+
 import pytest
 
 from orchestration.dbt import manifest as dbt_manifest
 from orchestration.validation import MART_SUITES
 
+# A left join: what is joined, its alias, its condition up to the next clause.
+LEFT_JOIN = re.compile(
+    r"left join (\{\{.*?\}\}|\w+)(?: as (\w+))?\s+on (.*?)"
+    r"(?=\n\s*(?:left|inner|cross) join|\n\s*(?:where|group by|union)|\n\s*\)|\Z)",
+    re.S,
+)
 LAYERS = ["source", "seed", "staging", "intermediate", "marts"]
 
 
@@ -77,3 +85,21 @@ def test_every_mart_with_persons_asks_for_their_consent(manifest):
         and {layer(manifest, parent) for parent in parents} != {"marts"}
     ]
     assert not ungated
+
+
+def test_every_condition_of_a_left_join_names_what_is_joined(manifest):
+    """One that only asks about the left side makes DuckDB compare every row with every row."""
+    seen, wrong = 0, []
+    for node in models(manifest):
+        for joined, alias, condition in LEFT_JOIN.findall(node["raw_code"]):
+            if "{%" in condition:
+                continue
+            seen += 1
+            parts = re.split(r"\s+and\s+(?![^()]*\))", re.sub(r"\{\{.*?\}\}", "", condition))
+            wrong += [
+                f"{node['name']}: {' '.join(part.split())}"
+                for part in parts
+                if f"{alias or joined}." not in part and "." in part
+            ]
+    assert seen > 100
+    assert not wrong

@@ -27,7 +27,7 @@ refunds as (
 
     from {{ ref('stg_orders__refunds') }} as refunds
     left join {{ ref('stg_orders__orders') }} as orders
-        on refunds.refunded_at is null and refunds.order_key = orders.order_key
+        on case when refunds.refunded_at is null then refunds.order_key end = orders.order_key
 
 ),
 

@@ -269,8 +269,9 @@ spread as (
             as mean_half
 
     from valued
-    left join student_t on valued.n - 1 = student_t.degrees_of_freedom
-        and valued.kind = 'mean'
+    left join student_t
+        on case when valued.kind = 'mean' then valued.n - 1 end
+        = student_t.degrees_of_freedom
 
 ),
 

@@ -54,7 +54,7 @@ described as (
     from items
     left join analysed on items.person_key = analysed.person_key
     left join bought
-        on analysed.person_key is not null
+        on analysed.person_key = bought.person_key
         and items.order_item_key = bought.order_item_key
 
 )
