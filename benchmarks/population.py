@@ -74,7 +74,9 @@ def make_population(humans: int, seed: int) -> Population:
     human = np.concatenate([np.arange(humans), np.flatnonzero(has_second), np.flatnonzero(third)])
     n = len(human)
     again = np.arange(n) >= humans
-    chance = lambda share: rng.random(n) < share  # noqa: E731
+
+    def chance(share: float) -> np.ndarray:
+        return rng.random(n) < share
 
     def when_again(share: float) -> np.ndarray:
         return again & chance(share)

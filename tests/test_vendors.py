@@ -74,6 +74,10 @@ def as_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
+def nulls_first(row: dict) -> list:
+    return [(value is not None, value or "") for value in row.values()]
+
+
 def wanted(feed: str, row: dict) -> dict:
     """A row as the fixture tells it: personal values are given as their token is made of them."""
     columns = {column.name: column for column in feeds_by_name()[feed].columns}
@@ -103,11 +107,12 @@ def test_an_export_becomes_the_rows_that_were_worked_out_by_hand(delivered):
     refused = [report.rejected for report in delivered.reports.values() if report.rejected]
     assert refused == []
     assert delivered.rejected == delivered.expected.get("rejected", {})
-    key = lambda row: [(value is not None, value or "") for value in row.values()]  # noqa: E731
     for feed, rows in each(delivered):
         columns = list(rows[0])
         made = delivered.rows(feed, columns)
-        assert sorted(made, key=key) == sorted((wanted(feed, row) for row in rows), key=key), feed
+        assert sorted(made, key=nulls_first) == sorted(
+            (wanted(feed, row) for row in rows), key=nulls_first
+        ), feed
     loaded = {feed for feed, report in delivered.reports.items() if report.rows_loaded}
     assert loaded == {feed for feed, _ in each(delivered)}
     assert delivered.bad == delivered.expected.get("quarantined", [])
