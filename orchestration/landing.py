@@ -415,6 +415,11 @@ class Landing:
             fsync(parent)
         self.ledger.record_loads(self.delivered_at, self.run_id, done)
 
+    def release(self) -> None:
+        """Close what is open, as a night that stops must too; the vault has one user at a time."""
+        for opened in {"_connection", "_vault"} & self.__dict__.keys():
+            self.__dict__.pop(opened).close()
+
     def close(self) -> None:
         """Give every feed its empty Parquet, export for dbt the ledger and what was published last,
         and end the night.
@@ -434,8 +439,7 @@ class Landing:
         self._reports[""] = rejected
 
     def _clear(self) -> None:
-        for opened in {"_connection", "_vault"} & self.__dict__.keys():
-            self.__dict__.pop(opened).close()
+        self.release()
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.company.raw / INCOMING, ignore_errors=True)
 

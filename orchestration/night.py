@@ -306,6 +306,8 @@ def open_night(
         try:
             yield night
         finally:
+            if "landing" in night.__dict__:
+                night.landing.release()
             ended = night.run if night.version else night.seen(FAILED)
             ledger.record_checks(asdict(check) for check in night.checks)
             ledger.record_run(asdict(ended))
