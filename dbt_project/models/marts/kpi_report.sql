@@ -29,4 +29,6 @@ joined as (
 
 )
 
+-- a view has no order of its own, and what is published reads the same every time
 select * from joined
+order by kpi, grain, period_start, segment_dimension, segment_value
