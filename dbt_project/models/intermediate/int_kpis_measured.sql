@@ -1,7 +1,6 @@
 {#- Every fact that KPIs are measured on. -#}
 {%- set facts = [
     'int_purchases_measured',
-    'int_item_purchases_measured',
     'int_acquisitions_measured',
     'int_activations_measured',
     'int_states_measured',

@@ -26,14 +26,26 @@ refunds as (
 
 by_order as (
 
-    select
-        order_key,
-        coalesce(category, 'unknown') as category,
-        sum(line_amount) as goods_amount,
-        sum(profit_amount) as profit_amount
+    select * from {{ ref('int_order_categories') }}
 
-    from items
-    group by order_key, coalesce(category, 'unknown')
+),
+
+-- a grade first reached with the first of its family is higher than no other
+grades as (
+
+    select * from {{ ref('int_bought_items') }}
+    where first_graded_date < first_as_high_date
+
+),
+
+firsts as (
+
+    select
+        person_key,
+        ordered_date as first_ordered_date
+
+    from orders
+    where order_number = 1
 
 ),
 
@@ -47,10 +59,20 @@ ordered as (
         coalesce(by_order.goods_amount, orders.goods_amount) as goods_amount,
         coalesce(by_order.profit_amount, orders.profit_amount) as profit_amount,
         orders.goods_amount as order_goods_amount,
-        case when orders.goods_amount <> 0 then orders.order_key end as spreadable_order_key
+        case when orders.goods_amount <> 0 then orders.order_key end as spreadable_order_key,
+        case when by_order.is_bought then firsts.first_ordered_date end as first_ordered_date,
+        by_order.first_category_date,
+        by_order.first_family_date,
+        coalesce(by_order.listed_items, 0) as listed_items,
+        by_order.listed_amount,
+        by_order.full_price_amount,
+        coalesce(by_order.referenced_items, 0) as referenced_items,
+        by_order.referenced_amount,
+        by_order.premium_amount
 
     from orders
     left join by_order on orders.order_key = by_order.order_key
+    left join firsts on orders.person_key = firsts.person_key
 
 ),
 
@@ -111,7 +133,18 @@ streamed as (
         0 as refunds,
         goods_amount,
         cast(null as decimal(38, 12)) as refund_amount,
-        profit_amount
+        profit_amount,
+        first_ordered_date,
+        first_category_date,
+        first_family_date,
+        cast(null as date) as first_graded_date,
+        cast(null as date) as first_as_high_date,
+        listed_items,
+        listed_amount,
+        full_price_amount,
+        referenced_items,
+        referenced_amount,
+        premium_amount
 
     from ordered
 
@@ -125,9 +158,45 @@ streamed as (
         1 as refunds,
         cast(null as decimal(38, 12)) as goods_amount,
         {{ money('cast(refund_amount as double) * share') }} as refund_amount,
-        {{ money('-cast(profit_amount as double) * share') }} as profit_amount
+        {{ money('-cast(profit_amount as double) * share') }} as profit_amount,
+        cast(null as date) as first_ordered_date,
+        cast(null as date) as first_category_date,
+        cast(null as date) as first_family_date,
+        cast(null as date) as first_graded_date,
+        cast(null as date) as first_as_high_date,
+        0 as listed_items,
+        cast(null as decimal(38, 12)) as listed_amount,
+        cast(null as decimal(38, 12)) as full_price_amount,
+        0 as referenced_items,
+        cast(null as decimal(38, 12)) as referenced_amount,
+        cast(null as decimal(38, 12)) as premium_amount
 
     from refunded
+
+    union all
+
+    select
+        person_key,
+        ordered_date as day,
+        category,
+        0 as orders,
+        0 as refunds,
+        cast(null as decimal(38, 12)) as goods_amount,
+        cast(null as decimal(38, 12)) as refund_amount,
+        cast(null as decimal(38, 12)) as profit_amount,
+        cast(null as date) as first_ordered_date,
+        cast(null as date) as first_category_date,
+        cast(null as date) as first_family_date,
+        first_graded_date,
+        first_as_high_date,
+        0 as listed_items,
+        cast(null as decimal(38, 12)) as listed_amount,
+        cast(null as decimal(38, 12)) as full_price_amount,
+        0 as referenced_items,
+        cast(null as decimal(38, 12)) as referenced_amount,
+        cast(null as decimal(38, 12)) as premium_amount
+
+    from grades
 
 )
 

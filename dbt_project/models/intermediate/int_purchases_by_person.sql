@@ -27,16 +27,35 @@ by_category as (
     ('is_new_and_repeats',
      'max(case when fact.second_ordered_date < days.period_end then 1 else 0 end)'),
 ] -%}
+{% set bought = [
+    ('ordered_before',
+     'max(case when fact.first_ordered_date < days.period_start then 1 else 0 end)'),
+    ('orders_new_category',
+     'max(case when fact.first_category_date >= days.period_start then 1 else 0 end)'),
+    ('orders_known_family',
+     'max(case when fact.first_family_date < days.period_start then 1 else 0 end)'),
+    ('upgrades',
+     'max(case when fact.first_graded_date < days.period_start'
+     ~ ' and fact.first_as_high_date >= days.period_start then 1 else 0 end)'),
+    ('listed_items', sum_of_whole('fact.listed_items')),
+    ('listed_amount', 'sum(fact.listed_amount)'),
+    ('full_price_amount', 'sum(fact.full_price_amount)'),
+    ('referenced_items', sum_of_whole('fact.referenced_items')),
+    ('referenced_amount', 'sum(fact.referenced_amount)'),
+    ('premium_amount', 'sum(fact.premium_amount)'),
+] -%}
 {#- the KPIs of new customers are not cut by category -#}
 {% set no_firsts = [] -%}
 {% for name, _ in firsts -%}{% do no_firsts.append((name, '0')) %}{% endfor -%}
 collapsed as (
-    {{ collapse('purchases', measures + firsts, event_cuts=[
+    {{ collapse('purchases', measures + firsts + bought, event_cuts=[
         'order_channel', 'store', 'campaign',
     ]) }}
 
     union all
-    {{ collapse('by_category', measures + no_firsts, event_cuts=['category'], overall=false) }}
+    {{ collapse('by_category', measures + no_firsts + bought, event_cuts=[
+        'category',
+    ], overall=false) }}
 ),
 
 flagged as (

@@ -1,1 +1,0 @@
-{{ measure(ref('int_item_purchases_by_person')) }}
