@@ -56,6 +56,13 @@ company_option = click.option(
 )
 
 
+as_of_option = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last business date that counts; else yesterday in the company's time zone.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="kizuna")
 def main() -> None:
@@ -68,11 +75,7 @@ def main() -> None:
 
 @main.command()
 @company_option
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Last business date that counts; else yesterday in the company's time zone.",
-)
+@as_of_option
 @click.option(
     "--wait", default=0.0, help="Seconds to wait for another night to end.", show_default=True
 )
@@ -357,6 +360,58 @@ def replay_rows(folder: Path | None) -> None:
     except LockHeld as error:
         raise Problem(str(error), LOCKED) from None
     _console().print(report.replayed(found))
+
+
+@main.command()
+@company_option
+@click.option("--customer", metavar="ID", help="A customer id of theirs, or <system>:<id>.")
+@click.option("--email", help="An e-mail address of theirs, be it a guest's.")
+@click.option("--dry-run", is_flag=True, help="Say how much lies where, and touch nothing.")
+@click.option("--request", "request_id", help="What the request is filed under.")
+@click.option("--asked-by", default="command line", show_default=True, help="Who asks for it.")
+@as_of_option
+def erase(
+    folder: Path | None,
+    customer: str | None,
+    email: str | None,
+    dry_run: bool,
+    request_id: str | None,
+    asked_by: str,
+    as_of: datetime | None,
+) -> None:
+    """Forget a person: landing, raw, quarantine, vault, every version, logs and work files.
+
+    Their orders, answers and visits stay as nobody's, so that totals stay right. An erasure that
+    was killed is finished by the next command or night.
+    """
+    from orchestration import report
+    from orchestration.ledger import Ledger
+    from orchestration.lock import LockHeld, only_writer
+    from orchestration.privacy import erasing
+    from orchestration.privacy.deliveries import CannotRewrite
+    from orchestration.privacy.journal import Asked
+    from orchestration.privacy.persons import UnknownPerson
+
+    company = _company(folder)
+    if bool(customer) == bool(email):
+        raise Problem("say who is meant: --customer or --email", WRONG)
+    day = as_of.date() if as_of else _yesterday(company)
+    try:
+        with only_writer(company.lock) as name:
+            name("erase")
+            erasing.finish(company, Ledger(company.ledger), day)
+            person = erasing.find_person(company, customer, email)
+            if dry_run:
+                found = erasing.survey(company, person, day)
+                _console().print(report.held(person, found))
+                return
+            asked = Asked(asked_by, day, request_id)
+            counts = erasing.erase(company, [erasing.Wish(person, asked)])
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    except (UnknownPerson, CannotRewrite) as error:
+        raise Problem(str(error)) from None
+    _console().print(report.erased(counts))
 
 
 @main.command()

@@ -135,6 +135,13 @@ class Settings(BaseModel):
             " out is refused, but for analytics."
         ),
     )
+    erase_on_request: bool = Field(
+        True,
+        description=(
+            "Whether a night forgets the persons whom the feed `erasure_requests` names, and writes"
+            " landing/ and all else anew without them; else `kizuna erase` does, person by person."
+        ),
+    )
     max_quarantined_share: Share | dict[str, Share] = Field(
         0.01,
         description=(

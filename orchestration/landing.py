@@ -32,6 +32,9 @@ from orchestration.ingest.reading import MiscountError, Table, first_line, read_
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, Origin, Written, write_table
 from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
+from orchestration.privacy.forgotten import Forgotten
+from orchestration.privacy.journal import Journal
+from orchestration.privacy.raw import forget_landed
 from orchestration.restating import lay_down_published
 from orchestration.vault import Keeper, Vault
 
@@ -56,7 +59,9 @@ class Landing:
         self.feeds: tuple[Feed, ...] = load_contract()
         self.ledger = Ledger(company.ledger)
         self._known_files = self.ledger.hashes()
-        self._arrivals = read_landing(company, self._known_files)
+        arrivals = read_landing(company, self._known_files)
+        # files of which erasure made others, delivered again as they were
+        self.returned, self.arrivals = Journal(self.ledger).recognised(arrivals)
         self.ledger.discard_open_nights()
         self._sweep()
         self._past = self.ledger.loads()
@@ -67,13 +72,14 @@ class Landing:
         ]
         past = known if is_rehearsal else self._past
         self._plan = make_plan(
-            company, self.feeds, self._arrivals, past, self.delivered_at, self._known_files
+            company, self.feeds, self.arrivals, past, self.delivered_at, self._known_files
         )
         self._is_rehearsal = False
         self._reports: dict[str, FeedReport] = {}
         self._headers: dict[str, Sequence[str]] = {}  # of files that were refused
         self.compared: dict[str, list[Compared]] = {}  # by feed: its files with those before
         self._mapped: dict[str, MappedDelivery | RejectedError] = {}
+        self._erased_again: dict[str, int] = {}  # by load: rows of persons who were erased
         if self._plan.planned and not is_rehearsal:
             self.ledger.open_night(self.delivered_at, as_of, run_id)
 
@@ -103,13 +109,18 @@ class Landing:
         return self.company.work / f"{WORK}{self.run_id}"
 
     @cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def connection(self) -> duckdb.DuckDBPyConnection:
         key = tokens.read_key(self.company.keys)
         connection = duck.connect(self.work / "temp")
         spellings.install(connection)
         tokens.install(connection, key)
         connection.execute("create temp table cancelled_parents (id varchar)")
         return connection
+
+    @cached_property
+    def _forgotten(self) -> Forgotten:
+        owners = self.id_systems().get("customer_id", {})
+        return Forgotten.of(self.company, self.ledger, owners)
 
     @cached_property
     def _vault(self) -> Keeper:
@@ -162,9 +173,9 @@ class Landing:
         try:
             if delivery.rejected or not feed:
                 raise RejectedError(delivery.rejected or "of no feed")
-            cast, table = self._table(delivery, feed, load, report)
+            cast, table = self.table(delivery, feed, load, report)
             written = self._write(cast, table, load, delivery, folder)
-            check_unchanged(delivery, self._arrivals.hashes)
+            check_unchanged(delivery, self.arrivals.hashes)
         except RejectedError as error:
             shutil.rmtree(folder, ignore_errors=True)
             self._headers.setdefault(load.load_id, error.header)
@@ -176,6 +187,11 @@ class Landing:
         if not written.rows_loaded:
             replace_parquet(_no_rows(feed), folder / "part-0.parquet")
         self._add_up(report, delivery.name, written)
+        if again := self._erased_again.get(load.load_id):
+            report.warnings.append(
+                f"{delivery.name}: {again:,} rows of persons who were erased came again: they"
+                " count without them"
+            )
         load = replace(
             load,
             rows_in=written.rows_in,
@@ -216,7 +232,7 @@ class Landing:
         kept = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
         return aside if aside.is_dir() else kept
 
-    def _table(
+    def table(
         self, delivery: Delivery, feed: Feed, load: Load, report: FeedReport
     ) -> tuple[Cast, Table]:
         """The delivery as text, and how that becomes the feed."""
@@ -281,7 +297,7 @@ class Landing:
         file = delivery.files[0]
         ratio = self.company.settings.max_unpacking_ratio
         folder = self.work / load.load_id
-        table = read_table(self._connection, file.path, file.form, folder, max_ratio=ratio)
+        table = read_table(self.connection, file.path, file.form, folder, max_ratio=ratio)
         matched = match_columns(table, feed)
         if matched.has_no_header:
             raise RejectedError(
@@ -322,10 +338,12 @@ class Landing:
 
         def write(table: Table) -> Written:
             work.mkdir(parents=True, exist_ok=True)
-            written = write_table(self._connection, cast, table, origin, folder, quarantine, work)
+            written = write_table(self.connection, cast, table, origin, folder, quarantine, work)
+            if self._forgotten:
+                self._forget(cast.feed, load, delivery, folder, quarantine, written)
             kept = cast.kept(table.sql, folder) if written.rows_loaded else None
             if kept and not self._is_rehearsal:
-                values = self._connection.execute(kept)
+                values = self.connection.execute(kept)
                 self._vault.keep(values.to_arrow_reader(BATCH_ROWS))
             return written
 
@@ -350,6 +368,28 @@ class Landing:
         before = load.delivered_at - timedelta(microseconds=1)
         return before.replace(tzinfo=UTC).astimezone(self.company.zone).date()
 
+    def _forget(
+        self,
+        feed: Feed,
+        load: Load,
+        delivery: Delivery,
+        folder: Path,
+        quarantine: Path,
+        written: Written,
+    ) -> None:
+        """Take persons who were erased out of rows that bring them back; the file is remembered,
+        to be written anew as well.
+        """
+        rows, lines = forget_landed(
+            folder, quarantine, feed, load.system, self._forgotten, self.company
+        )
+        if rows or lines:
+            self.returned.add(delivery.name)
+            self._erased_again[load.load_id] = rows + len(lines)
+        written.quarantined = [
+            replace(q, value=None) if q.line in lines else q for q in written.quarantined
+        ]
+
     def _latest_event(self, delivery: Delivery, load: Load) -> datetime:
         modified = datetime.fromtimestamp(delivery.mtime, UTC).replace(tzinfo=None)
         return max(load.delivered_at, modified.replace(microsecond=0)) + EVENT_TOLERANCE
@@ -365,11 +405,11 @@ class Landing:
             return
         parent = self._parent_of(feed)
         owner = self.id_systems().get(parent.own_id or "", {}).get(system, system)
-        self._connection.execute("delete from cancelled_parents")
+        self.connection.execute("delete from cancelled_parents")
         raw = self.company.raw / parent.source / parent.name
         if next(raw.glob("load_id=[0-9]*/*.parquet"), None):
             files = f"{duck.path(raw)} || '/load_id=[0-9]*/*.parquet'"
-            self._connection.execute(f"""
+            self.connection.execute(f"""
                 insert into cancelled_parents
                 select distinct {parent.own_id} from read_parquet({files}, union_by_name = true)
                 where system = {duck.text(owner)} and {feed.negative_where_parent}
@@ -417,7 +457,7 @@ class Landing:
 
     def release(self) -> None:
         """Close what is open, as a night that stops must too; the vault has one user at a time."""
-        for opened in {"_connection", "_vault"} & self.__dict__.keys():
+        for opened in {"connection", "_vault"} & self.__dict__.keys():
             self.__dict__.pop(opened).close()
 
     def close(self) -> None:
@@ -432,7 +472,7 @@ class Landing:
             if not empty.exists() or not pq.read_schema(empty).equals(_no_rows(feed).schema):
                 replace_parquet(_no_rows(feed), empty, durable=False)
         self.ledger.close_night(self.delivered_at)
-        self.ledger.remember_hashes(self._arrivals.hashes)
+        self.ledger.remember_hashes(self.arrivals.hashes)
         self.ledger.export(self.company.raw)
         lay_down_published(self.company, self.as_of)
         self._clear()

@@ -239,7 +239,7 @@ class Ledger:
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        with self._transaction() as db:
+        with self.transaction() as db:
             (version,) = db.execute("pragma user_version").fetchone()
             if version > VERSION:
                 raise LedgerError(
@@ -252,7 +252,7 @@ class Ledger:
                 db.execute(f"pragma user_version = {VERSION}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         db.row_factory = sqlite3.Row
         try:
@@ -271,7 +271,7 @@ class Ledger:
 
     def hashes(self) -> dict[str, tuple[int, str, str]]:
         """Path below landing/ -> size, stamp and sha256 as last seen."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return {
                 r["path"]: (r["size"], r["stamp"], r["sha256"])
                 for r in db.execute("select * from files")
@@ -279,13 +279,13 @@ class Ledger:
 
     def remember_hashes(self, seen: Mapping[str, tuple[int, str, str]]) -> None:
         rows = [(path, *known) for path, known in seen.items()]
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("insert or replace into files values (?, ?, ?, ?)", rows)
 
     def discard_open_nights(self) -> None:
         """Forget what nights that did not get to their end had loaded: it is loaded again."""
         unfinished = "select delivered_at from nights where not is_closed"
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "delete from quarantined_rows where load_id in"
                 f" (select load_id from loads where night in ({unfinished}))"
@@ -294,38 +294,38 @@ class Ledger:
             db.execute("delete from nights where not is_closed")
 
     def last_delivered_at(self) -> datetime | None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             (latest,) = db.execute("select max(delivered_at) from nights").fetchone()
         return datetime.fromisoformat(latest) if latest else None
 
     def open_night(self, delivered_at: datetime, as_of: date, run_id: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "insert or replace into nights values (?, ?, ?, 0)",
                 (delivered_at.isoformat(), as_of.isoformat(), run_id),
             )
 
     def close_night(self, delivered_at: datetime) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "update nights set is_closed = 1 where delivered_at = ?",
                 (delivered_at.isoformat(),),
             )
 
     def loads(self) -> list[Load]:
-        with self._transaction() as db:
+        with self.transaction() as db:
             return [_load(row) for row in db.execute(f"{LOADS} order by load.number")]
 
     def read_again(self, numbers: Iterable[int]) -> None:
         """Have the files of these loads read anew by the next night, as if their rules had
         changed.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("update loads set recipe = '' where number = ?", [(n,) for n in numbers])
 
     def quarantined(self) -> list[dict[str, Any]]:
         """Every reason for which something that stands was set aside, with its file and night."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             found = db.execute(f"""
                 select q.*, load.system, load.feed, load.file, nights.as_of_date
                 from quarantined_rows as q
@@ -343,7 +343,7 @@ class Ledger:
         loads: Sequence[tuple[Load, Iterable[Quarantined]]],
     ) -> None:
         """Write down loads and what of them is in quarantine, all or nothing."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for load, quarantined in loads:
                 row = {f.name: getattr(load, f.name) for f in fields(Load)}
                 del row["is_superseded"]
@@ -360,19 +360,19 @@ class Ledger:
 
     def record_run(self, row: Mapping[str, Any]) -> None:
         """Write down a run by the columns of the mart `runs`, in place of what was known of it."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("delete from runs where run_id = ?", (row["run_id"],))
             _insert(db, "runs", row)
 
     def record_checks(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write down checks by the columns of the export `checks`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for row in rows:
                 _insert(db, "checks", row)
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run so far, oldest first."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             return [dict(row) for row in db.execute(EXPORTS["runs"][0])]
 
     def inputs(self) -> list[dict[str, Any]]:
@@ -390,7 +390,7 @@ class Ledger:
         """Write the tables to raw/ledger/<table>/load_id=ledger/part-0.parquet."""
         for table in tables:
             query, types = EXPORTS[table]
-            with self._transaction() as db:
+            with self.transaction() as db:
                 rows = [dict(row) for row in db.execute(query)]
             columns = {
                 name: _typed((row[name] for row in rows), kind) for name, kind in types.items()

@@ -25,6 +25,7 @@ from orchestration.ledger import Ledger, Load
 from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
+from orchestration.privacy.erasing import finish
 from orchestration.settings import code_version
 from orchestration.validation import great_expectations
 
@@ -299,6 +300,7 @@ def open_night(
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
         ledger = Ledger(company.ledger)
         clear_leftovers(company, ledger)
+        finish(company, ledger, as_of)
         run, sequence = _new_run(ledger, as_of)
         name_holder(run.run_id)
         ledger.record_run(asdict(run))

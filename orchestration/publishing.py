@@ -114,7 +114,7 @@ def publish(
     _free(draft)
     (draft / "parquet").mkdir(parents=True)
     rows = _write_marts(draft, warehouse, published_marts, tonight)
-    files = {str(path.relative_to(draft)): _sha256(path) for path in _files(draft)}
+    files = {str(path.relative_to(draft)): sha256_of(path) for path in _files(draft)}
     manifest = {"run": run, **about, "rows": rows, "files": files}
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     _sync(draft)
@@ -306,7 +306,7 @@ def verify(version: Version) -> None:
     """Raise PublishError unless every file is there and is what the manifest says."""
     for name, sha256 in version.manifest["files"].items():
         path = version.folder / name
-        if not path.is_file() or _sha256(path) != sha256:
+        if not path.is_file() or sha256_of(path) != sha256:
             raise PublishError(f"{path} is not what its manifest says: choose another version")
 
 
@@ -314,7 +314,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -13,6 +13,7 @@ from orchestration import progress
 from orchestration.adding import Offer, Preview
 from orchestration.company import System
 from orchestration.live.memory import CHECK
+from orchestration.privacy.persons import Person
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
 from orchestration.quarantine import Kind, Replayed, Row
 
@@ -336,3 +337,22 @@ def _change(value: float | None, before: float | None, unit: str) -> str:
         change = value - before
         return f"{change:+.{1 if abs(change) >= 1 else 2}f} points"
     return f"{100 * (value - before) / abs(before):+.1f} %" if before else ""
+
+
+def held(person: Person, found: Mapping[str, Mapping[str, int]]) -> Table:
+    """How much of a person lies where, without a value."""
+    ids = ", ".join(person.keys) or "no customer id: a guest"
+    table = Table(title=f"Known as {ids}", title_justify="left")
+    for heading in ("where", "what", "rows"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
+    for place, things in found.items():
+        for thing, count in sorted(things.items()):
+            if count:
+                table.add_row(place, escape(thing), f"{count:,}")
+    return table
+
+
+def erased(counts: Mapping[str, int]) -> str:
+    """What an erasure changed, by place."""
+    told = ", ".join(f"{place} {count:,}" for place, count in sorted(counts.items()) if count)
+    return f"Erased. Rows or places that changed: {told or 'none'}"

@@ -65,8 +65,10 @@ def _nightly(live: tuple[tuple[str, str], ...]):
 @contextlib.contextmanager
 def _aside(company: Company) -> Iterator[None]:
     """What libraries print goes to data/night.log; what the night says goes to its listener."""
+    path = company.data / "night.log"
+    path.write_text("")  # and appended to: what is erased of it meanwhile leaves no hole
     with (
-        (company.data / "night.log").open("w") as log,
+        path.open("a") as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):

@@ -42,8 +42,10 @@ class Vault:
             finally:
                 connection.execute("detach vault")
         else:
-            connection.execute("create schema vault")
-            connection.execute("create table vault.kept (token varchar, value varchar)")
+            connection.execute("create schema if not exists vault")
+            connection.execute(
+                "create table if not exists vault.kept (token varchar, value varchar)"
+            )
             yield
 
     def attach(self, connection: duckdb.DuckDBPyConnection, how: str = "") -> None:

@@ -8,3 +8,8 @@ select person_key
     from {{ ref('int_consents') }}
     where purpose = '{{ purpose }}' and is_granted
 {%- endmacro %}
+
+{#- Whether a key is what stands for a person who was erased: it counts, and is nobody. -#}
+{% macro is_erased(person_key) -%}
+{{ person_key }} like '%:erased-______%'
+{%- endmacro %}

@@ -14,10 +14,12 @@ from orchestration.defs.live import fetched_key
 from orchestration.defs.resources import days
 from orchestration.ingest.drift import Compared
 from orchestration.landing import FeedReport, LandingError
-from orchestration.linking import FIRST, TABLE, link_persons
+from orchestration.linking import FIRST, TABLE, Linked, link_persons
 from orchestration.live.fetching import live_folders
 from orchestration.live.readiness import feeds_of
 from orchestration.night import Night
+from orchestration.privacy.deliveries import CannotRewrite
+from orchestration.privacy.nightly import keep_promises
 from orchestration.settings import company_folder
 
 FEEDS = load_contract()
@@ -165,10 +167,12 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
 )
 def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
     """One row per customer id of a person who has several: which one, and why."""
-    progress.doing("finding out who is who")
-    linked = link_persons(
-        night.company, night.run.as_of_date, night.landing.id_systems(), night.dbt.target
-    )
+    linked = _linked(night)
+    try:
+        if keep_promises(night):
+            linked = _linked(night)
+    except CannotRewrite as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     for warning in linked.warnings:
         progress.warn(warning)
     rules = Counter(linked.table["rule"].to_pylist())
@@ -176,6 +180,13 @@ def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
         persons = rules.pop(FIRST)
         progress.done(f"linked {rules.total():,} more ids to {persons:,} persons")
     return dg.MaterializeResult(metadata={f"by {rule}": rules[rule] for rule in sorted(rules)})
+
+
+def _linked(night: Night) -> Linked:
+    progress.doing("finding out who is who")
+    return link_persons(
+        night.company, night.run.as_of_date, night.landing.id_systems(), night.dbt.target
+    )
 
 
 def _fetched() -> Fetched:

@@ -53,7 +53,7 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
     hashes: Hashes = {}
     found: dict[str, list[tuple[str, Path]]] = {}
     for name, path in _files(company.landing):
-        size, stamp = _size_and_stamp(path)
+        size, stamp = size_and_stamp(path)
         before = known.get(name)
         if before and before[:2] == (size, stamp):
             hashes[name] = before
@@ -70,14 +70,14 @@ def read_landing(company: Company, known: Hashes) -> Arrivals:
 def check_unchanged(delivery: Delivery, hashes: Hashes) -> None:
     """Raise RejectedError where a file is not any more what was hashed."""
     for file in delivery.files:
-        if not file.path.exists() or _size_and_stamp(file.path) != hashes[file.name][:2]:
+        if not file.path.exists() or size_and_stamp(file.path) != hashes[file.name][:2]:
             raise RejectedError(
                 f"{file.name} changed while it was read: have it written under another name"
                 " that begins with a dot, and renamed when it is whole"
             )
 
 
-def _size_and_stamp(path: Path) -> tuple[int, str]:
+def size_and_stamp(path: Path) -> tuple[int, str]:
     status = path.stat()
     return status.st_size, f"{status.st_mtime_ns}/{status.st_ctime_ns}/{status.st_ino}"
 

@@ -123,11 +123,7 @@ def unique_names(header: Sequence[str | None]) -> tuple[str, ...]:
 
 
 def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
-    usual = "\t" if form.format == "tsv" else ","
-    dialects = [Dialect(one, layout.quote) for one in layout.delimiters or (usual,)]
-    dialect, row = dialects[0], layout.header_row
-    if layout.header_holds:
-        dialect, row = _found(path, dialects, layout.header_holds)
+    dialect, row = _dialect_and_row(path, form, layout)
     records, lines, is_plain = 0, 0, True
     header: Sequence[str] = layout.columns
     called = header
@@ -152,6 +148,20 @@ def _delimited(path: Path, form: Form, folder: Path, layout: Layout) -> Table:
         return repaired()
     table = _clean(path, dialect, names, tuple(header), records, lines, seen, repaired)
     return replace(table, labels=labels)
+
+
+def dialect_of(path: Path, form: Form, layout: Layout) -> Dialect:
+    """How the values of a delimited file are told apart."""
+    return _dialect_and_row(path, form, layout)[0]
+
+
+def _dialect_and_row(path: Path, form: Form, layout: Layout) -> tuple[Dialect, int]:
+    """That, and the row of the header."""
+    usual = "\t" if form.format == "tsv" else ","
+    dialects = [Dialect(one, layout.quote) for one in layout.delimiters or (usual,)]
+    if layout.header_holds:
+        return _found(path, dialects, layout.header_holds)
+    return dialects[0], layout.header_row
 
 
 def _scanned(path: Path) -> Scan:

@@ -135,11 +135,11 @@ def unpack(
     decoded = folder / "decoded"
     for encoding in encodings[:-1]:
         try:
-            _write(decoded, _decoded(path, _codec(path, encoding) or encoding))
+            _write(decoded, _decoded(path, codec_of(path, encoding) or encoding))
         except RejectedError:
             continue
         return decoded
-    codec = _codec(path, encodings[-1] if encodings else None)
+    codec = codec_of(path, encodings[-1] if encodings else None)
     if codec is None:
         return path
     _write(decoded, _decoded(path, codec))
@@ -226,7 +226,7 @@ def _unzstded(path: Path) -> Iterator[bytes]:
         raise RejectedError(f"the zstd file ends too early, at byte {path.stat().st_size}")
 
 
-def _codec(path: Path, encoding: str | None) -> str | None:
+def codec_of(path: Path, encoding: str | None) -> str | None:
     """What to decode the file from; None where DuckDB can read it as it is."""
     with path.open("rb") as file:
         head = file.read(4)

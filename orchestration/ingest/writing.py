@@ -77,7 +77,7 @@ def write_table(
         counted = 0
         sql = cast.stream(table.sql, carried)
         for batch in connection.execute(sql).to_arrow_reader(BATCH_ROWS):
-            rows, lines = _places(batch, table.first_row + counted)
+            rows, lines = places_of(batch, table.first_row + counted)
             counted += lines
             batch = batch.set_column(batch.schema.get_field_index("_row"), "_row", rows)
             batch = _without(batch, "_is_blank")
@@ -101,7 +101,7 @@ def write_table(
     return written
 
 
-def _places(batch: pa.RecordBatch, first: int) -> tuple[pa.Array, int]:
+def places_of(batch: pa.RecordBatch, first: int) -> tuple[pa.Array, int]:
     """Each row's place in the file, and how many lines the rows take together."""
     if batch["_row"].null_count == 0:
         return batch["_row"], 0

@@ -1,6 +1,6 @@
 """A night's links: from raw and people's decisions to the table that dbt reads of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from orchestration.company import Company
 from orchestration.ingest import duck
-from orchestration.ledger import write_export
-from orchestration.linking.clusters import find_clusters, name_persons
+from orchestration.ledger import Ledger, write_export
+from orchestration.linking.clusters import MANUAL, Edge, find_clusters, name_persons
 from orchestration.linking.decided import FILE, read_decided
 from orchestration.linking.evidence import Evidence
 from orchestration.linking.probable import probable_links
+from orchestration.privacy.journal import Journal
 from orchestration.vault import Vault
 
 TABLE = "person_links"
@@ -59,7 +60,7 @@ def link_persons(
             owners,
             settings.allows_by_default("sns_linking"),
         )
-        edges = [*decided.links, *evidence.told()]
+        edges = [*decided.links, *_erased(company), *evidence.told()]
         edges += evidence.shared_values(settings.max_ids_of_a_value)
         evidence.look_up(Vault(company))
         records = evidence.records(settings.max_ids_of_a_value)
@@ -89,6 +90,12 @@ def link_persons(
         if key not in ranks
     ]
     return Linked(table, tuple(unknown))
+
+
+def _erased(company: Company) -> Iterator[Edge]:
+    """What stands for the ids of one person who was erased is one nobody, as they were one."""
+    for first, *others in filter(None, Journal(Ledger(company.ledger)).stand_ins()):
+        yield from (Edge(MANUAL, *sorted((first, other))) for other in others)
 
 
 def no_links() -> pa.Table:

@@ -1,5 +1,5 @@
 {#- Who has several ids spoke with each of them: what holds is the last word of the person,
-    whichever id it was said under. -#}
+    whichever id it was said under. Who was erased allows nothing, whatever they once said. -#}
 with
 
 persons as (
@@ -64,7 +64,10 @@ held as (
     select
         persons.person_key,
         defaults.purpose,
-        coalesce(stated.granted, defaults.is_granted) as is_granted,
+        case
+            when {{ is_erased('persons.person_key') }} then false
+            else coalesce(stated.granted, defaults.is_granted)
+        end as is_granted,
         stated.person_key is not null as is_stated,
         stated.recorded_at as stated_at
 

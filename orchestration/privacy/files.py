@@ -1,0 +1,34 @@
+"""The one mechanism: a file is written anew without something, aside, and renamed in."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestration.ledger import fsync
+
+ASIDE = ".erasing"  # what an ending of a name says that is swept, and never read as data
+
+
+def replace(path: Path, write: Callable[[Path], bool]) -> bool:
+    """Have `write` make the file anew at the path that it is given; where it says that nothing
+    changed the file stays as it is. Whoever has the old one open keeps it until they close it.
+    """
+    aside = path.with_name(f".{path.name}{ASIDE}")
+    aside.unlink(missing_ok=True)
+    try:
+        if not write(aside):
+            return False
+        shutil.copymode(path, aside)
+        fsync(aside)
+        os.replace(aside, path)
+        fsync(path.parent)
+        return True
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed erasure left half written."""
+    for path in folder.rglob(f".*{ASIDE}"):
+        path.unlink()

@@ -1,0 +1,48 @@
+"""What a night does for persons' rights: it follows requests, and lets nobody come back."""
+
+from datetime import UTC, datetime, timedelta
+
+from orchestration import progress
+from orchestration.night import Night
+from orchestration.privacy.erasing import erase, forget_again, requested
+
+CHECK = "requests to be forgotten are followed"
+ASSET = "raw/crm/erasure_requests"
+
+
+def keep_promises(night: Night) -> bool:
+    """Erase whom the feed of requests names, and write anew files that brought erased persons
+    back; whether anybody was erased. Who cannot be found is told, and sought again next night.
+
+    Raises CannotRewrite where a file in landing/ keeps that from being done.
+    """
+    company, as_of = night.company, night.run.as_of_date
+    if night.landing.returned:
+        forget_again(company, as_of, night.landing.returned)
+    if not company.settings.erase_on_request:
+        return False
+    wishes, problems = requested(company, _end(night), as_of)
+    for problem in problems:
+        progress.warn(problem)
+    if wishes or problems:
+        night.check(
+            ASSET,
+            CHECK,
+            "privacy",
+            not problems,
+            observed=f"{len(wishes)} followed, {len(problems)} of nobody that is known",
+            expected="a person for each",
+            severity="warn",
+        )
+    if not wishes:
+        return False
+    progress.doing(f"erasing {len(wishes):,} persons")
+    counts = erase(company, wishes, keep=[night.run.run_id])
+    told = ", ".join(f"{place} {count:,}" for place, count in sorted(counts.items()) if count)
+    progress.done(f"followed {len(wishes):,} requests to be forgotten: {told}")
+    return True
+
+
+def _end(night: Night) -> datetime:
+    midnight = datetime.combine(night.run.as_of_date + timedelta(days=1), datetime.min.time())
+    return midnight.replace(tzinfo=night.company.zone).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,236 @@
+"""Raw rows, quarantine and vault without whom the company forgot."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.company import Company
+from orchestration.contract import Feed, feeds_by_name
+from orchestration.ingest import duck, tokens
+from orchestration.ingest.writing import BATCH_ROWS, RawFile
+from orchestration.ledger import Ledger
+from orchestration.privacy import files
+from orchestration.privacy.forgotten import (
+    ADDRESSES,
+    ANYWHERE,
+    Forgotten,
+    applied,
+    edits_of,
+    id_columns,
+    is_about_persons,
+)
+from orchestration.vault import Keeper, Vault
+
+ADDRESS_IN_TEXT = re.compile(r"[^\s,;:\"'<>()|]+@[^\s,;:\"'<>()|]+|\+?\d[\d ().-]{7,}\d")
+
+
+def forget_rows(path: Path, feed: Feed, system: str, known: Forgotten, *, dry: bool = False) -> int:
+    """Forget persons in one Parquet file of raw; how many of its rows changed."""
+    changed = 0
+    if not known or not is_about_persons(feed):
+        return 0
+
+    def write(aside: Path) -> bool:
+        nonlocal changed
+        source = pq.ParquetFile(path)
+        with RawFile(aside) as out:
+            for batch in source.iter_batches(BATCH_ROWS):
+                edits, _ = edits_of(feed, batch, system, known)
+                changed += len(edits)
+                out.write(applied(batch, edits))
+        return bool(changed)
+
+    def count(_: Path) -> bool:
+        nonlocal changed
+        for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
+            changed += len(edits_of(feed, batch, system, known)[0])
+        return False
+
+    # most files hold nobody of them, and are only read
+    files.replace(path, count)
+    if changed and not dry:
+        changed = 0
+        files.replace(path, write)
+    return changed
+
+
+def raw_files(company: Company, ledger: Ledger) -> Iterator[tuple[Path, Feed, str]]:
+    """Every Parquet file of a load, those that others superseded included, with its system."""
+    feeds = feeds_by_name()
+    for load in ledger.loads():
+        folder = company.raw / load.source / load.feed / f"load_id={load.load_id}"
+        for path in sorted(folder.glob("*.parquet")):
+            if load.feed in feeds:
+                yield path, feeds[load.feed], load.system
+
+
+# ---- quarantine
+
+
+class Suspects:
+    """Tells of rows that are no good whether they are a forgotten person's."""
+
+    def __init__(self, company: Company, known: Forgotten):
+        self.known = known
+        self.db = duck.connect(company.work / "privacy")
+        tokens.install(self.db, known.key)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _token(self, column: str, value: str) -> str:
+        sql = f"select hmac_token({tokens.normalised(column, '?')})"
+        (token,) = self.db.execute(sql, [value]).fetchone() or ("",)
+        return token
+
+    def is_of(self, feed: Feed | None, system: str, text: str | None) -> bool:
+        """Whether a row, as JSON or as the line that it was, names a forgotten person."""
+        if not text:
+            return False
+        try:
+            cells = json.loads(text)
+        except ValueError:
+            cells = None
+        if feed and isinstance(cells, dict):
+            named = [str(cells[n]).strip() for n in id_columns(feed) if cells.get(n)]
+            if any(self.known.person_id(feed, system, value) for value in named):
+                return True
+            if named and feed.name != "customers":
+                return False
+            found = [(n, str(cells[n])) for n in (*ADDRESSES, "phone") if cells.get(n)]
+        else:
+            found = [("recipient", one) for one in ADDRESS_IN_TEXT.findall(text)]
+        return any(
+            self.known.address(feed, system, self._token(name, value)) is not None
+            if feed
+            else self.known.stand_in("address", ANYWHERE, self._token(name, value)) is not None
+            for name, value in found
+        )
+
+
+def forget_set_aside(path: Path, feed: Feed | None, system: str, suspects: Suspects) -> list[int]:
+    """Empty the values of forgotten persons' rows in a quarantine file; the lines of these."""
+    rows = pq.read_table(path)
+    lines = [
+        row["line"]
+        for row in rows.to_pylist()
+        if suspects.is_of(feed, system, row["raw"])
+        or (row["raw"] is None and suspects.is_of(None, system, row["value"]))
+    ]
+    if lines:
+        gone = set(lines)
+        kept = [
+            {**row, "value": None, "raw": None} if row["line"] in gone else row
+            for row in rows.to_pylist()
+        ]
+        files.replace(path, lambda aside: _write(pa.Table.from_pylist(kept, rows.schema), aside))
+    return lines
+
+
+def _write(table: pa.Table, path: Path) -> bool:
+    pq.write_table(table, path)
+    return True
+
+
+def forget_landed(
+    folder: Path, quarantine: Path, feed: Feed, system: str, known: Forgotten, company: Company
+) -> tuple[int, set[int | None]]:
+    """Forget persons in what a night has just read of a file: the rows of raw that changed, and
+    the lines of those that were set aside.
+    """
+    rows = sum(forget_rows(path, feed, system, known) for path in sorted(folder.glob("*.parquet")))
+    if not quarantine.is_file():
+        return rows, set()
+    suspects = Suspects(company, known)
+    try:
+        return rows, set(forget_set_aside(quarantine, feed, system, suspects))
+    finally:
+        suspects.close()
+
+
+def forget_quarantine(
+    company: Company, ledger: Ledger, known: Forgotten, *, dry: bool = False
+) -> int:
+    """Empty what quarantine and ledger keep of forgotten persons' rows; how many rows."""
+    systems = {load.load_id: load.system for load in ledger.loads()}
+    suspects, count = Suspects(company, known), 0
+    try:
+        for path in sorted(company.quarantine.glob("*/*.parquet")):
+            load_id, _, name = path.stem.rpartition("-")
+            feed = feeds_by_name().get(name)
+            system = systems.get(load_id, "")
+            if dry:
+                count += sum(
+                    suspects.is_of(feed, system, row["raw"])
+                    for row in pq.read_table(path).to_pylist()
+                )
+                continue
+            lines = forget_set_aside(path, feed, system, suspects)
+            count += len(set(lines))
+            _forget_values(ledger, load_id, lines)
+    finally:
+        suspects.close()
+    return count
+
+
+def _forget_values(ledger: Ledger, load_id: str, lines: Iterable[int | None]) -> None:
+    with ledger.transaction() as db:
+        db.executemany(
+            "update quarantined_rows set value = null where load_id = ? and line is ?",
+            [(load_id, line) for line in set(lines)],
+        )
+
+
+# ---- vault
+
+
+def forget_values(company: Company) -> int:
+    """Write the vault anew with what raw still has tokens of; how many values went."""
+    vault = Vault(company)
+    if not vault.path.is_file():
+        return 0
+    columns = [(f, c.name) for f in feeds_by_name().values() for c in f.columns if c.vault]
+    held = " union all ".join(
+        f"select {name} as token from read_parquet("
+        f"{duck.path(company.raw / feed.source / feed.name)} || '/load_id=*/*.parquet',"
+        " hive_partitioning = false, union_by_name = true)"
+        for feed, name in columns
+        if next((company.raw / feed.source / feed.name).glob("load_id=*/*.parquet"), None)
+    )
+    gone = 0
+
+    def write(aside: Path) -> bool:
+        nonlocal gone
+        connection = duck.connect(vault.work)
+        try:
+            with vault.opened(connection):
+                kept = connection.execute(
+                    f"select * from vault.kept semi join ({held}) using (token)"
+                ).to_arrow_table()
+                ((before,),) = connection.execute("select count(*) from vault.kept").fetchall()
+        finally:
+            connection.close()
+        gone = before - len(kept)
+        if gone:
+            anew = Vault(company)
+            anew.path = aside
+            keeper = Keeper(anew)
+            keeper.keep(kept.to_reader())
+            keeper.close()
+        return bool(gone)
+
+    files.replace(vault.path, write)
+    return gone
+
+
+def counted(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The sums by name, without what is nothing."""
+    sums: dict[str, int] = {}
+    for name, count in rows:
+        if count:
+            sums[name] = sums.get(name, 0) + count
+    return sums

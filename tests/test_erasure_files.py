@@ -1,0 +1,249 @@
+"""Files, raw, vault and ledger once a person is forgotten: every format, and nobody else."""
+
+import gzip
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from remains import places_of
+
+from orchestration.company import load_company
+from orchestration.ingest import duck
+from orchestration.landing import Landing
+from orchestration.ledger import Ledger
+from orchestration.privacy import erasing, raw
+from orchestration.privacy.deliveries import CannotRewrite
+from orchestration.privacy.journal import Asked, Journal
+from orchestration.privacy.persons import UnknownPerson
+from orchestration.starting import start_company
+
+DAY = date(2026, 6, 1)
+CUSTOMERS = "customer_id,email,phone,family_name,given_name,prefecture,created_at,memo\n"
+HANA = 'C-77,hana@example.jp,090-1111-2222,花村,ハナ,東京都,2026-01-02 10:00:00,"likes, tea"\n'
+TARO = "C-78,taro@example.jp,090-3333-4444,太田,タロウ,大阪府,2026-01-03 10:00:00,\n"
+# All by which the one may be known, and what only she said.
+OF_HANA = ("C-77", "hana@example.jp", "090-1111-2222", "花村", "ハナ", "お茶が好き", "likes, tea")
+OF_TARO = ("C-78", "taro@example.jp", "090-3333-4444", "太田")
+
+
+@pytest.fixture
+def company(tmp_path):
+    start_company(tmp_path / "shop")
+    company = load_company(tmp_path / "shop")
+    put(company, "crm/customers/a.csv", CUSTOMERS + HANA + TARO)
+    return company
+
+
+def put(company, name: str, content: str | bytes) -> Path:
+    path = company.landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def land(company, day: int = 1) -> Landing:
+    """What a night does of it, but finding out who is who."""
+    landing = Landing(company, DAY.replace(day=day), f"night-{day}")
+    for one in landing.feeds:
+        landing.load(one)
+    landing.close()
+    if landing.returned:
+        erasing.forget_again(company, DAY, landing.returned)
+    return landing
+
+
+def erase(company, **whom) -> dict[str, int]:
+    person = erasing.find_person(company, **whom)
+    return erasing.erase(company, [erasing.Wish(person, Asked("a test", DAY, "R-1"))])
+
+
+def rows(company, feed: str, columns: str) -> list[tuple]:
+    files = f"{company.raw}/*/{feed}/load_id=0*/*.parquet"
+    with duckdb.connect() as connection:
+        return connection.sql(
+            f"select {columns} from read_parquet('{files}') order by all"
+        ).fetchall()
+
+
+def test_a_person_is_gone_from_every_place_and_nobody_else_is(company):
+    put(company, "shop/orders/o.csv", HEADER +
+        "O-1,C-77,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
+        "O-2,C-78,taro@example.jp,2026-05-02 10:00,paid,JPY,2200\n"
+        "O-3,,HANA@example.jp,2026-05-03 10:00,paid,JPY,3300\n")  # fmt: skip
+    put(company, "crm/support_tickets/t.csv", "ticket_id,customer_id,opened_at,body\n"
+        "T-1,C-77,2026-05-01 10:00,お茶が好き\nT-2,C-78,2026-05-01 10:00,またね\n"
+        + "".join(f"T-{i},C-78,2026-05-01 10:00,\n" for i in range(3, 300))
+        + "T-300,C-77,not a day,お茶が好き\n")  # fmt: skip
+    land(company)
+    tokens = erasing.find_person(company, customer="C-77").tokens
+    assert len(tokens) >= 5
+    erase(company, customer="C-77")
+    assert places_of(company, [*OF_HANA, *tokens]) == {}
+    assert places_of(company, OF_TARO).keys() == set(OF_TARO)
+    assert rows(company, "orders", "order_id, customer_id, email is null, total") == [
+        ("O-1", "erased-000001", True, 1100),
+        ("O-2", "C-78", False, 2200),
+        ("O-3", "erased-000001", True, 3300),
+    ]
+    assert rows(company, "customers", "customer_id, prefecture, year(created_at)") == [
+        ("C-78", "大阪府", 2026),
+        ("erased-000001", None, 2026),
+    ]
+
+
+def parquet(path: Path) -> None:
+    cells = dict(zip(HEADER.strip().split(","), ORDER.strip().split(","), strict=True))
+    table = pa.table({name: [cell] for name, cell in cells.items()} | {"total": [1100.0]})
+    pq.write_table(table, path)
+
+
+def xlsx(path: Path) -> None:
+    with duckdb.connect() as connection:
+        duck.load_extension(connection, "excel")
+        connection.execute(
+            "copy (select 'O-1' as order_id, 'C-77' as customer_id, 'hana@example.jp' as email,"
+            " '2026-05-01 10:00' as ordered_at, 'paid' as status, 'JPY' as currency, 1100 as total)"
+            f" to '{path}' (format xlsx, header true)"
+        )
+
+
+HEADER = "order_id,customer_id,email,ordered_at,status,currency,total\n"
+ORDER = "O-1,C-77,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
+OBJECT = (
+    '{"order_id": "O-1", "customer_id": "C-77", "email": "hana@example.jp", "ordered_at":'
+    ' "2026-05-01 10:00", "status": "paid", "currency": "JPY", "total": 1100}\n'
+)
+FORMATS = {
+    "o.csv": lambda p: p.write_text(HEADER + ORDER),
+    "o.csv.gz": lambda p: p.write_bytes(gzip.compress((HEADER + ORDER).encode())),
+    "o.tsv.zst": lambda p: p.write_bytes(
+        zstandard.compress((HEADER + ORDER).replace(",", "\t").encode())
+    ),
+    "bom.csv": lambda p: p.write_text("\ufeff" + HEADER + ORDER, encoding="utf-8"),
+    "u.csv": lambda p: p.write_text(HEADER + ORDER, encoding="utf-16"),
+    "o.jsonl": lambda p: p.write_text(OBJECT),
+    "o.jsonl.gz": lambda p: p.write_bytes(gzip.compress(OBJECT.encode())),
+    "o.parquet": parquet,
+    "o.xlsx": xlsx,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_is_written_anew_in_its_own_format_and_read_anew_says_the_same(company, name):
+    path = company.landing / "shop" / "orders" / name
+    path.parent.mkdir(parents=True)
+    FORMATS[name](path)
+    land(company)
+    erase(company, customer="C-77")
+    assert places_of(company, OF_HANA) == {}
+    what = "order_id, customer_id, email, ordered_at, total, source_row"
+    before = rows(company, "orders", what)
+    assert before[0][:3] == ("O-1", "erased-000001", None)
+    landed = land(company, 2)  # known by what it holds since
+    assert [load.number for load in landed.ledger.loads() if load.feed == "orders"] == [2]
+    ledger = Ledger(company.ledger)
+    ledger.read_again(load.number for load in ledger.loads())
+    land(company, 3)
+    assert set(rows(company, "orders", what)) == set(before)
+
+
+def test_what_is_delivered_again_does_not_bring_a_person_back(company):
+    land(company)
+    erase(company, customer="C-77")
+    put(company, "crm/customers/old_copy.csv", CUSTOMERS + HANA + TARO)
+    put(company, "crm/customers/new.csv", CUSTOMERS + HANA.replace("tea", "milk"))
+    put(company, "shop/orders/o.csv", HEADER + ORDER + ORDER.replace("O-1,C-77", "O-2,"))
+    landing = land(company, 2)
+    assert places_of(company, [*OF_HANA, "milk"]) == {}
+    loaded = [load.file for load in landing.ledger.loads()]
+    assert loaded == ["crm/customers/a.csv", "crm/customers/new.csv", "shop/orders/o.csv"]
+    assert {row[0] for row in rows(company, "customers", "customer_id")} == {
+        "C-78",
+        "erased-000001",
+    }
+    assert {row[0] for row in rows(company, "orders", "customer_id")} == {"erased-000001"}
+    assert any("erased came again" in one for one in landing.load(landing.feeds[0]).warnings)
+    again = land(company, 3)
+    assert [load.file for load in again.ledger.loads()] == loaded
+
+
+@pytest.mark.parametrize("step", [
+    (raw, "forget_quarantine"), (raw, "forget_values"), (raw, "forget_rows"),
+    (erasing.traces, "clear_work"), (erasing, "forget_in_versions"), (Journal, "rewritten"),
+    (erasing.files, "sweep"), (Journal, "close"), (erasing.traces, "vacuum_ledger"),
+], ids=lambda step: step[1])  # fmt: skip
+def test_an_erasure_that_is_killed_is_finished_by_whoever_comes_next(company, monkeypatch, step):
+    put(company, "shop/orders/o.csv", HEADER + ORDER)
+    land(company)
+    module, name = step
+    works = getattr(module, name)
+    visits = iter([name in ("forget_rows", "rewritten")])  # of two files the second
+
+    def killed(*args, **kwargs):
+        if kwargs.get("dry") or next(visits, False):
+            return works(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            erase(company, customer="C-77")
+    ledger = Ledger(company.ledger)
+    erasing.finish(company, ledger, DAY)
+    assert places_of(company, OF_HANA) == {}
+    assert Journal(ledger).unfinished() == []
+    assert places_of(company, OF_TARO).keys() == set(OF_TARO)
+    loads = len(ledger.loads())
+    land(company, 2)
+    assert len(ledger.loads()) == loads
+
+
+def test_nobody_or_several_are_refused_by_name(company):
+    put(company, "till/customers/t.csv", CUSTOMERS + TARO.replace("taro@", "jiro@"))
+    land(company)
+    with pytest.raises(UnknownPerson, match="nobody is known by the customer id C-1"):
+        erase(company, customer="C-1")
+    with pytest.raises(UnknownPerson, match="nobody is known by that e-mail"):
+        erase(company, email="nobody@example.jp")
+    with pytest.raises(UnknownPerson, match="say crm:C-78 or till:C-78"):
+        erase(company, customer="C-78")
+
+
+def test_a_file_that_nobody_can_read_is_refused_before_anything_is_touched(company):
+    land(company)
+    put(company, "crm/customers/export.zip", b"PK\x03\x04 and more")
+    before = {p: p.read_bytes() for p in company.landing.rglob("*") if p.is_file()}
+    with pytest.raises(CannotRewrite, match=r"export\.zip: cannot be read"):
+        erase(company, customer="C-77")
+    assert before == {p: p.read_bytes() for p in company.landing.rglob("*") if p.is_file()}
+    assert Journal(Ledger(company.ledger)).audit() == []
+
+
+def test_the_audit_says_who_asked_and_how_much_and_names_nobody(company):
+    land(company)
+    erase(company, email=" Hana@Example.JP ")
+    (entry,) = Journal(Ledger(company.ledger)).audit()
+    assert entry["asked_by"] == "a test"
+    assert entry["request_id"] == "R-1"
+    assert entry["as_of_date"] == "2026-06-01"
+    assert '"raw": 1' in entry["counts"]
+
+
+def test_persons_whom_a_feed_names_are_found_and_strangers_told(company):
+    requests = "request_id,customer_id,email,requested_at\n"
+    put(company, "crm/erasure_requests/r.csv", requests
+        + "R-1,C-77,,2026-05-30 10:00\nR-2,,hana@example.jp,2026-05-30 11:00\n"
+        "R-3,,stranger@example.jp,2026-05-30 12:00\nR-4,C-78,,2026-06-02 12:00\n")  # fmt: skip
+    land(company)
+    wishes, problems = erasing.requested(company, datetime(2026, 6, 1, 15), DAY)
+    assert [wish.asked.request_id for wish in wishes] == ["R-1", "R-2"]
+    assert len(problems) == 1
+    assert "R-3" in problems[0]
+    erasing.erase(company, wishes)
+    assert places_of(company, OF_HANA) == {}
+    assert erasing.requested(company, datetime(2026, 6, 1, 15), DAY)[0] == []
+    assert len(Journal(Ledger(company.ledger)).audit()) == 2
