@@ -151,6 +151,74 @@ def test_a_file_is_written_anew_in_its_own_format_and_read_anew_says_the_same(co
     assert set(rows(company, "orders", what)) == set(before)
 
 
+MAPPING = """
+files:
+  sales:
+    match: "*.csv"
+    encoding: cp932
+    skip_below_header: 1
+    fill_down: {columns: [メール, 会員番号], within: [注文番号]}
+feeds:
+  orders:
+    from: sales
+    group_by: [注文番号]
+    columns:
+      order_id: 注文番号
+      customer_id: min(会員番号)
+      email: min(メール)
+      ordered_at: min(注文日)
+      status: {constant: paid}
+      currency: {constant: JPY}
+      total: max(合計)
+  order_items:
+    from: sales
+    columns:
+      order_item_id: {hash: [注文番号, _row]}
+      order_id: 注文番号
+      product_id: 商品
+      quantity: {constant: 1}
+      line_total: 金額
+"""
+SALES = """注文番号,会員番号,メール,お名前,注文日,合計,商品,金額,備考
+-,-,-,-,-,-,-,-,-
+1001,C-77,hana@example.jp,花村 ハナ,2026-05-01 10:00,1100,P-1,500,"お茶が好き
+です"
+1001,,,花村 ハナ,,,P-2,500,
+1002,C-78,taro@example.jp,太田 タロウ,2026-05-01 10:00,2200,P-1,2000,髙島屋①
+1003,,Hana@example.jp,ハナ,2026-05-03 10:00,3300,P-3,3000,
+1003,,Hana@example.jp,ハナ,2026-05-03 10:00,3300,P-4,0,
+"""
+
+
+def test_of_a_file_that_a_mapping_reads_only_what_feeds_need_of_a_person_stays(company):
+    company.mappings.mkdir(exist_ok=True)
+    (company.mappings / "mall.yml").write_text(MAPPING, encoding="utf-8")
+    path = put(company, "mall/sales.csv", SALES.replace("\n", "\r\n").encode("cp932"))
+    land(company)
+    what = "order_id, customer_id, email is null, total, source_row"
+    assert len(rows(company, "orders", what)) == 3
+    items = rows(company, "order_items", "order_id, product_id, line_total, source_row")
+    erase(company, customer="C-77")
+    assert places_of(company, [*OF_HANA, "花村 ハナ", "Hana@"]) == {}
+    kept = path.read_bytes().decode("cp932").split("\r\n")
+    assert kept[:2] == SALES.splitlines()[:2]
+    assert "1002,C-78,taro@example.jp,太田 タロウ,2026-05-01 10:00,2200,P-1,2000,髙島屋①" in kept
+    assert [line.split(",")[0] for line in kept if line and line[0] == "1"] == [
+        "1001", "1001", "1002", "1003", "1003",
+    ]  # fmt: skip
+    before = rows(company, "orders", what)
+    assert [row[1:4] for row in before] == [
+        ("erased-000001", True, 1100), ("C-78", False, 2200), ("erased-000001", True, 3300),
+    ]  # fmt: skip
+    ledger = Ledger(company.ledger)
+    ledger.read_again(load.number for load in ledger.loads())
+    land(company, 2)
+    assert set(rows(company, "orders", "order_id, total")) == {r[0:4:3] for r in before}
+    assert set(rows(company, "order_items", "order_id, product_id, line_total, source_row")) == set(
+        items
+    )
+
+
 def test_what_is_delivered_again_does_not_bring_a_person_back(company):
     land(company)
     erase(company, customer="C-77")

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.company import Company
-from orchestration.contract import Feed, load_contract
+from orchestration.contract import Feed
 from orchestration.ingest import duck, tokens
 from orchestration.ingest.arrivals import Delivery, size_and_stamp
 from orchestration.ingest.judging import FeedReport
@@ -40,7 +40,6 @@ from orchestration.privacy.raw import Suspects
 
 RUN = "erasing"
 ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
-NUMBER_OR_DATE = re.compile(r"[-+¥$€]?[\d.,:/%\sTZ年月日時分秒-]*")
 PHONE = r"\+?\d[\d ().-]{8,}"
 
 
@@ -203,6 +202,8 @@ class Deliveries:
 
         def write(aside: Path) -> bool:
             nonlocal count
+            if isinstance(edit, MappedEdit):
+                formats.rewrite(delivered, edit.look, lambda _: False, folder, aside)
             try:
                 count = formats.rewrite(delivered, edit, suspect, folder, aside)
             except UnicodeEncodeError as error:
@@ -222,7 +223,7 @@ class Deliveries:
         spelt = self._addresses(delivery, table)
         if not (rows.edits or rows.own or spelt or self._has_bad_lines(delivery)):
             return None
-        return mapped_edit(delivery.mapping, entry, table, rows, spelt, delivery, self.known)
+        return MappedEdit(delivery.mapping, entry, table, rows, spelt, delivery, self.known)
 
     def _addresses(self, delivery: Delivery, table: Table) -> dict[str, str]:
         """The addresses of forgotten persons in a file's cells, as they are spelt in it."""
@@ -284,48 +285,87 @@ def canonical_edit(feed: Feed, table: Table, rows: Rows) -> Edit:
     return edit
 
 
-def mapped_edit(
-    mapping: Mapped,
-    entry: str,
-    table: Table,
-    rows: Rows,
-    spelt: Mapping[str, str],
-    delivery: Delivery,
-    known: Forgotten,
-) -> Edit:
+class MappedEdit:
     """Of a file that a mapping reads: what more than a personal column needs stays."""
-    called = mapping.files[entry].called(table.columns)
-    kept, ids = columns_kept(mapping, called, delivery.feeds)
-    feeds = [feed for feed in load_contract() if feed in delivery.feeds]
 
-    def stand_in(value: str) -> str | None:
-        found = (known.person_id(feed, delivery.system, value) for feed in feeds)
-        return next(filter(None, found), None)
+    def __init__(
+        self,
+        mapping: Mapped,
+        entry: str,
+        table: Table,
+        rows: Rows,
+        spelt: Mapping[str, str],
+        delivery: Delivery,
+        known: Forgotten,
+    ):
+        self.called = mapping.files[entry].called(table.columns)
+        self.kept, self.ids = columns_kept(mapping, self.called, delivery.feeds)
+        self.keys = columns_of_keys(mapping, self.called, delivery.feeds)
+        self.rows, self.spelt, self.known = rows, spelt, known
+        self.feeds, self.system = delivery.feeds, delivery.system
+        self.own: dict[tuple[str, ...], str] = {}  # things of persons, by the cells of their keys
 
-    def edit(line: int, cells: Cells) -> Cells | None:
-        own = rows.own.get(line)
+    def look(self, line: int, cells: Cells) -> None:
+        """See a row before any is edited: what else belongs to its order is the person's too."""
+        key = self._key(cells)
+        if key and (stand_in := self._whose(line, cells)) is not None:
+            self.own[key] = stand_in
+
+    def __call__(self, line: int, cells: Cells) -> Cells | None:
+        own = self._whose(line, cells)
+        own = self.own.get(self._key(cells)) if own is None else own
+        if own is None:
+            return None
         before = list(cells)
-        for position, name in enumerate(called):
+        for position, name in enumerate(self.called):
             value = (cells[position] or "").strip()
             if not value:
                 continue
-            if name in ids and (instead := stand_in(value)):
-                cells[position], own = instead, own or instead
-        if own is None:
-            own = next((spelt[v.strip()] for v in before if v and v.strip() in spelt), None)
-        if own is None:
-            return None
-        for position, name in enumerate(called):
-            value = (cells[position] or "").strip()
-            if not value or value.startswith(STAND_IN):
-                continue
-            if name in kept and not re.fullmatch(PHONE, value) and "@" not in value:
-                continue
-            if name not in kept.union(ids) or not NUMBER_OR_DATE.fullmatch(value):
-                cells[position] = own if name in ids else ""
+            if name in self.ids:
+                cells[position] = self._stand_in(value) or own
+            elif name not in self.kept or "@" in value or re.fullmatch(PHONE, value):
+                cells[position] = ""
         return cells if cells != before else None
 
-    return edit
+    def _whose(self, line: int, cells: Cells) -> str | None:
+        """The stand-in of whose a row is, empty for a guest; None where it is nobody's of them."""
+        if line in self.rows.own:
+            return self.rows.own[line]
+        values = [(cell or "").strip() for cell in cells]
+        named = [v for v, name in zip(values, self.called, strict=False) if name in self.ids and v]
+        if found := next(filter(None, map(self._stand_in, named)), None):
+            return found
+        is_others = bool(named) and not any(value in self.spelt for value in named)
+        return None if is_others else next((self.spelt[v] for v in values if v in self.spelt), None)
+
+    def _stand_in(self, value: str) -> str | None:
+        if value.startswith(STAND_IN):
+            return value
+        found = (self.known.person_id(feed, self.system, value) for feed in self.feeds)
+        return next(filter(None, found), None)
+
+    def _key(self, cells: Cells) -> tuple[str, ...]:
+        key = tuple(
+            (cell or "").strip()
+            for cell, name in zip(cells, self.called, strict=False)
+            if name in self.keys
+        )
+        return key if any(key) else ()
+
+
+def columns_of_keys(
+    mapping: Mapped, called: Sequence[str], feeds: Iterable[Feed]
+) -> frozenset[str]:
+    """The columns that name the thing which a person's row is about."""
+    texts = [
+        part.columns[name].model_dump_json(exclude_none=True)
+        for feed in feeds
+        if "customer_id" in id_columns(feed)
+        for part in mapping.feeds[feed.name]
+        for name in feed.key
+        if name in part.columns and name not in id_columns(feed)
+    ]
+    return frozenset(mentioned(called, texts))
 
 
 def columns_kept(

@@ -107,7 +107,7 @@ def _delimited(
             elif (cells := edit(record.line, list(record.values))) is not None:
                 counter.count += 1
                 # empty lines keep the places of the rows below
-                taken = [_line(cells, dialect).encode() + end, *([b"\n"] * (count - 1))]
+                taken = [_line(cells, dialect).encode() + end, *([end or b"\n"] * (count - 1))]
             yield from taken
         yield from original
 
