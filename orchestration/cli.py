@@ -416,6 +416,45 @@ def erase(
 
 @main.command()
 @company_option
+@click.option("--customer", metavar="ID", help="A customer id of theirs, or <system>:<id>.")
+@click.option("--email", help="An e-mail address of theirs, be it a guest's.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, for you alone."
+)
+@as_of_option
+def export(
+    folder: Path | None,
+    customer: str | None,
+    email: str | None,
+    out: Path | None,
+    as_of: datetime | None,
+) -> None:
+    """Tell a person all that is held about them, as JSON: rows in plain, links, marts."""
+    from orchestration.lock import LockHeld, only_writer
+    from orchestration.privacy import exporting
+    from orchestration.privacy.persons import UnknownPerson
+
+    company = _company(folder)
+    if bool(customer) == bool(email):
+        raise Problem("say who is meant: --customer or --email", WRONG)
+    day = as_of.date() if as_of else _yesterday(company)
+    try:
+        with only_writer(company.lock) as name:
+            name("export")
+            text = exporting.as_json(company, day, customer, email)
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    except UnknownPerson as error:
+        raise Problem(str(error)) from None
+    if out is None:
+        click.echo(text)
+    else:
+        exporting.write_for_one(out, text)
+        click.echo(f"written: {out}")
+
+
+@main.command()
+@company_option
 def doctor(folder: Path | None) -> None:
     """Look at configuration, packages, folders and locks, and say what is wrong."""
     from orchestration.examination import examine

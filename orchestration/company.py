@@ -142,6 +142,13 @@ class Settings(BaseModel):
             " landing/ and all else anew without them; else `kizuna erase` does, person by person."
         ),
     )
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        description=(
+            "Per feed: days after which what is personal of a row (addresses, texts, handles,"
+            " columns that no feed knows) is emptied, in landing/ too; the row itself stays."
+        ),
+    )
     max_quarantined_share: Share | dict[str, Share] = Field(
         0.01,
         description=(
@@ -409,6 +416,9 @@ def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:
     for feed in ceiling if isinstance(ceiling, dict) else ():
         if feed not in feeds and feed != "default":
             yield ("max_quarantined_share", feed), unknown("feed", feed, feeds)
+    for feed in company.settings.retention_days:
+        if feed not in (known := [f.name for f in load_contract() if f.ages]):
+            yield ("retention_days", feed), unknown("feed with personal columns", feed, known)
     purposes = consent_purposes()
     for purpose in company.settings.consent_defaults:
         if purpose not in purposes:

@@ -97,6 +97,14 @@ class Feed:
         ids = (self.column(name) for name in self.key if name.endswith("_id"))
         return next((column.name for column in ids if not column.id_of), None)
 
+    @property
+    def ages(self) -> bool:
+        """Whether its rows have personal columns that can be emptied, and a time of their own or
+        of their parent's.
+        """
+        is_dated = bool(self.event_at or self.parent)
+        return is_dated and any(c.pii and not c.required for c in self.columns)
+
     def refers_to(self, other: "Feed") -> bool:
         return any(column.id_of == other.name for column in self.columns)
 

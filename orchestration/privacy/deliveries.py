@@ -1,5 +1,6 @@
 """Files in landing/ without whom the company forgot, each in its own format and place."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -30,7 +31,6 @@ from orchestration.privacy.forgotten import (
     STAND_IN,
     Edits,
     Forgotten,
-    edits_of,
     id_columns,
     is_about_persons,
 )
@@ -154,7 +154,7 @@ class Deliveries:
             for batch in reader.to_arrow_reader(BATCH_ROWS):
                 lines, more = places_of(batch, table.first_row + counted)
                 counted += more
-                edits, own = edits_of(feed, batch, delivery.system, self.known)
+                edits, own = self.known.edits(feed, batch, delivery.system)
                 names = batch["_file"].to_pylist() if carried else [delivery.name] * len(batch)
                 for name in set(names):
                     rows = {row for row in {*edits, *own} if names[row] == name}
@@ -175,6 +175,41 @@ class Deliveries:
             seen = look(table.repair())
         for name, lines, edits, own in seen:
             found.setdefault(name, Rows()).add(lines, edits, own)
+
+    def plain(self) -> dict[tuple[str, str, int], dict[str, str]]:
+        """What persons' own rows hold, as it was delivered: by feed, file and line."""
+        held: dict[tuple[str, str, int], dict[str, str]] = {}
+        for delivery in self.landing.arrivals.deliveries:
+            for feed in filter(is_about_persons, delivery.feeds):
+                found: dict[str, Rows] = {}
+                with contextlib.suppress(RejectedError, MiscountError, duckdb.Error):
+                    self._find(delivery, feed, found)
+                    if any(rows.own for rows in found.values()):
+                        held |= self._texts(delivery, feed, found)
+        return held
+
+    def _texts(
+        self, delivery: Delivery, feed: Feed, found: Mapping[str, Rows]
+    ) -> dict[tuple[str, str, int], dict[str, str]]:
+        cast, table = self.landing.table(
+            delivery, feed, self._load(delivery, feed), FeedReport(feed.name)
+        )
+        cells = {**cast.texts, **cast.unknown}
+        listed = ", ".join(f"{sql} as {duck.name(name)}" for name, sql in cells.items())
+        carried = ", _file" if delivery.mapping else ""
+        held, counted = {}, 0
+        reader = self.landing.connection.execute(
+            f"select {listed}, _row, _newlines{carried} from ({table.sql})"
+        )
+        for batch in reader.to_arrow_reader(BATCH_ROWS):
+            lines, more = places_of(batch, table.first_row + counted)
+            counted += more
+            for line, row in zip(lines.to_pylist(), batch.to_pylist(), strict=True):
+                file = row.get("_file") or delivery.name
+                if file in found and line in found[file].own:
+                    texts = {name: row[name] for name in cells if row[name] is not None}
+                    held[feed.name, file, line] = texts
+        return held
 
     # ---- rewriting
 
@@ -322,7 +357,7 @@ class MappedEdit:
             if not value:
                 continue
             if name in self.ids:
-                cells[position] = self._stand_in(value) or own
+                cells[position] = self._stand_in(value) or own or ("" if "@" in value else value)
             elif name not in self.kept or "@" in value or re.fullmatch(PHONE, value):
                 cells[position] = ""
         return cells if cells != before else None

@@ -46,7 +46,7 @@ def find_person(company: Company, customer: str | None = None, email: str | None
 def survey(company: Company, person: Person, as_of: date) -> Found:
     """How much of a person lies where; nothing is touched. Only for who holds the lock."""
     ledger = Ledger(company.ledger)
-    return _forget(company, ledger, [person], _meant(company, ledger, [person]), as_of, dry=True)
+    return _forget(company, ledger, [person], meant(company, ledger, [person]), as_of, dry=True)
 
 
 def erase(company: Company, wishes: Sequence[Wish], keep: Collection[str] = ()) -> dict[str, int]:
@@ -61,14 +61,14 @@ def erase(company: Company, wishes: Sequence[Wish], keep: Collection[str] = ()) 
     persons = {
         wish.person.keys or tuple(sorted(wish.person.addresses)): wish.person for wish in wishes
     }
-    meant = _meant(company, ledger, list(persons.values()))
-    with closing(Deliveries(company, as_of, meant)) as deliveries:
+    known = meant(company, ledger, list(persons.values()))
+    with closing(Deliveries(company, as_of, known)) as deliveries:
         deliveries.forget(traces.pattern_of(persons.values()), dry=True)
     for wish in wishes:
         number = journal.next_number()
         key = wish.person.keys or tuple(sorted(wish.person.addresses))
         if person := persons.pop(key, None):
-            stones = list(person.tombstones(number, meant))
+            stones = list(person.tombstones(number, known))
             journal.open(number, wish.asked, stones, person.stand_in_keys(number))
         else:
             journal.open(number, wish.asked)
@@ -110,7 +110,7 @@ def forget_again(company: Company, as_of: date, deliveries: Collection[str]) -> 
         landing.forget(None, only=deliveries)
 
 
-def _meant(company: Company, ledger: Ledger, persons: Sequence[Person]) -> Forgotten:
+def meant(company: Company, ledger: Ledger, persons: Sequence[Person]) -> Forgotten:
     """The tombstones as they would be with these persons'."""
     known = Forgotten.of(company, ledger)
     number = Journal(ledger).next_number()

@@ -54,6 +54,12 @@ class Forgotten:
     def __bool__(self) -> bool:
         return bool(self.stones)
 
+    def edits(self, feed: Feed, batch: pa.RecordBatch, system: str) -> tuple[Edits, dict[int, str]]:
+        """What is to be changed in a batch of a feed's rows as raw holds them, and whose rows are
+        a forgotten person's own, by their place in the batch.
+        """
+        return edits_of(feed, batch, system, self)
+
     def hash(self, kind: str, value: str) -> str:
         """What a tombstone keeps of a value: no token that any table ever held."""
         return hmac.new(self.key, f"tombstone\x1f{kind}\x1f{value}".encode(), sha256).hexdigest()
@@ -95,9 +101,6 @@ def is_about_persons(feed: Feed) -> bool:
 def edits_of(
     feed: Feed, batch: pa.RecordBatch, system: str, known: Forgotten
 ) -> tuple[Edits, dict[int, str]]:
-    """What is to be changed in a batch of a feed's rows as raw holds them, and whose rows are a
-    forgotten person's own, by their place in the batch.
-    """
     edits: Edits = {}
     own: dict[int, str] = {}
     held = set(batch.schema.names)
@@ -121,7 +124,7 @@ def edits_of(
     if feed.name == "answers":
         own |= dict(_hits(batch["response_id"], lambda v: known.stand_in(RESPONSE, system, v)))
     for row, stand_in in own.items():
-        _empty(feed, batch, row, stand_in, system, known, edits.setdefault(row, {}))
+        empty(feed, batch, row, stand_in, system, known, edits.setdefault(row, {}))
     return {row: changed for row, changed in edits.items() if changed}, own
 
 
@@ -179,7 +182,7 @@ def _browsers(
         own.setdefault(row, stand_in)
 
 
-def _empty(
+def empty(
     feed: Feed,
     batch: pa.RecordBatch,
     row: int,

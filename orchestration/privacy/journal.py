@@ -30,6 +30,12 @@ create table if not exists tombstones (
     number integer not null,
     primary key (kind, hash)
 );
+create table if not exists retentions (
+    as_of_date text not null,
+    feed text not null,
+    older_than text not null,
+    counts text not null
+);
 create table if not exists rewritten_files (
     path text not null,
     sha256 text not null,
@@ -137,6 +143,17 @@ class Journal:
         """Every erasure, oldest first, as one may show it."""
         with self.ledger.transaction() as db:
             return [dict(row) for row in db.execute("select * from erasures order by number")]
+
+    def expired(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
+        """Write down what of a feed became too old to keep."""
+        row = (as_of.isoformat(), feed, before.isoformat(), json.dumps(counts, sort_keys=True))
+        with self.ledger.transaction() as db:
+            db.execute("insert into retentions values (?, ?, ?, ?)", row)
+
+    def retentions(self) -> list[dict]:
+        """Everything that became too old, oldest first."""
+        with self.ledger.transaction() as db:
+            return [dict(row) for row in db.execute("select * from retentions order by rowid")]
 
     # ---- files of landing/, which are known by what they hold
 

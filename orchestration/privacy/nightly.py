@@ -1,10 +1,13 @@
-"""What a night does for persons' rights: it follows requests, and lets nobody come back."""
+"""What a night does for persons' rights: it follows requests, lets nobody come back, and keeps
+nothing personal for longer than the company says.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 from orchestration import progress
 from orchestration.night import Night
 from orchestration.privacy.erasing import erase, forget_again, requested
+from orchestration.privacy.retention import keep_no_longer
 
 CHECK = "requests to be forgotten are followed"
 ASSET = "raw/crm/erasure_requests"
@@ -19,6 +22,8 @@ def keep_promises(night: Night) -> bool:
     company, as_of = night.company, night.run.as_of_date
     if night.landing.returned:
         forget_again(company, as_of, night.landing.returned)
+    for feed, count in keep_no_longer(company, as_of).items():
+        progress.done(f"emptied what is personal of {count:,} rows of {feed}: too old to keep")
     if not company.settings.erase_on_request:
         return False
     wishes, problems = requested(company, _end(night), as_of)

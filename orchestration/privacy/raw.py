@@ -19,7 +19,6 @@ from orchestration.privacy.forgotten import (
     ANYWHERE,
     Forgotten,
     applied,
-    edits_of,
     id_columns,
     is_about_persons,
 )
@@ -39,7 +38,7 @@ def forget_rows(path: Path, feed: Feed, system: str, known: Forgotten, *, dry: b
         source = pq.ParquetFile(path)
         with RawFile(aside) as out:
             for batch in source.iter_batches(BATCH_ROWS):
-                edits, _ = edits_of(feed, batch, system, known)
+                edits, _ = known.edits(feed, batch, system)
                 changed += len(edits)
                 out.write(applied(batch, edits))
         return bool(changed)
@@ -47,7 +46,7 @@ def forget_rows(path: Path, feed: Feed, system: str, known: Forgotten, *, dry: b
     def count(_: Path) -> bool:
         nonlocal changed
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
-            changed += len(edits_of(feed, batch, system, known)[0])
+            changed += len(known.edits(feed, batch, system)[0])
         return False
 
     # most files hold nobody of them, and are only read
