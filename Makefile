@@ -8,7 +8,7 @@ BIN := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: night test dev lint docs live
+.PHONY: night test faults dev lint docs live
 
 night: $(BIN)/.synced
 	kizuna night --company seeds/sample --as-of $(AS_OF)
@@ -18,6 +18,9 @@ live: $(BIN)/.synced
 
 test: $(BIN)/.synced-dev
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+faults: $(BIN)/.synced-dev
+	python -m tests.faults
 
 dev: $(BIN)/.synced
 	kizuna dev

@@ -1,6 +1,5 @@
 """Adding: exports known by their headers, shown as they would arrive, and then taken in."""
 
-import os
 import shutil
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from ruamel.yaml import YAML
 
 from orchestration.company import CONFIG, Company, ConfigError, System, unknown
 from orchestration.contract import feeds_by_name
+from orchestration.disk import digest, make_folder, rename_in
 from orchestration.ingest import duck
-from orchestration.ingest.unpacking import digest
 from orchestration.landing import FeedReport, Landing
 from orchestration.recognition import Recognised, recognise
 
@@ -178,11 +177,11 @@ def take_in(company: Company, offers: Sequence[Offer], systems: Map[str, System]
 
 def _copy(path: Path, to: Path) -> None:
     """A copy that is whole under its name, or is not there."""
-    to.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(to.parent)
     aside = to.with_name(f".{to.name}")
     shutil.copyfile(path, aside)
     shutil.copystat(path, aside)
-    os.replace(aside, to)
+    rename_in(aside, to)
 
 
 def _write_systems(company: Company, systems: Map[str, System]) -> None:
@@ -205,7 +204,7 @@ def _write_systems(company: Company, systems: Map[str, System]) -> None:
     if any(said.values()):
         aside = path.with_name(f".{path.name}")
         aside.write_text(new.getvalue(), encoding="utf-8")
-        os.replace(aside, path)
+        rename_in(aside, path)
 
 
 def _first_rows(

@@ -271,6 +271,34 @@ def rollback(version: str | None, folder: Path | None) -> None:
     click.echo(f"current is {chosen.run}, as of {chosen.as_of}")
 
 
+@main.command()
+@click.argument("version", required=False)
+@company_option
+def verify(version: str | None, folder: Path | None) -> None:
+    """Hold a version (else the current one) to its manifest, and the raw data to the ledger."""
+    from orchestration import publishing
+    from orchestration.ledger import LedgerError
+    from orchestration.lock import LockHeld, only_writer
+    from orchestration.verification import verify as verified
+
+    company = _company(folder)
+    try:
+        with only_writer(company.lock) as name:
+            name("verify")
+            chosen = publishing.find(company, version)
+            seen = verified(company, chosen)
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    except (publishing.PublishError, LedgerError) as error:
+        raise Problem(str(error)) from None
+    counted = f", {seen.only_counted} of them only by their rows" if seen.only_counted else ""
+    click.echo(f"looked at {seen.of_version} files of version {chosen.run}, by its manifest")
+    click.echo(f"looked at {seen.of_raw} files of raw, by the ledger{counted}")
+    if seen.wrong:
+        raise Problem("\n".join(f"- {what}" for what in seen.wrong))
+    click.echo("all are as they were written")
+
+
 @main.group()
 def quarantine() -> None:
     """What was set aside: why, which rows, and whether they would come in now."""

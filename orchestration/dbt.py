@@ -120,7 +120,7 @@ class Dbt:
         self.prepare()
         parsed = parsed_folder(self.target) / "partial_parse.msgpack"
         folders = [str(self.company.raw), str(self.reference)]
-        module = [sys.executable, "-m", "orchestration.parsed"]
+        module = [sys.executable, "-m", "orchestration.parsed", str(os.getpid())]
         return [*module, str(parsed), *folders, *self.arguments(command)]
 
     def prepare(self) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import Feed, load_contract
+from orchestration.disk import digest, fsync, make_folder
 from orchestration.ingest import drift, duck, spellings, tokens
 from orchestration.ingest.arrivals import Delivery, check_unchanged, read_landing
 from orchestration.ingest.casting import Cast
@@ -31,11 +32,19 @@ from orchestration.ingest.planning import Planned, make_plan, owners_of_ids, sta
 from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, Origin, Written, write_table
-from orchestration.ledger import Ledger, Load, Quarantined, fsync, replace_parquet
+from orchestration.ledger import (
+    RAW_FILE,
+    Ledger,
+    Load,
+    Quarantined,
+    raw_folder,
+    replace_parquet,
+)
 from orchestration.privacy.forgotten import Forgotten
 from orchestration.privacy.journal import Journal
 from orchestration.privacy.raw import forget_landed
 from orchestration.restating import lay_down_published
+from orchestration.steps import reach
 from orchestration.vault import Keeper, Vault
 
 __all__ = ["FeedReport", "Landing", "LandingError"]
@@ -185,7 +194,8 @@ class Landing:
             why = Quarantined(None, None, None, f"file rejected: {error}")
             return replace(load, is_rejected=True), [why]
         if not written.rows_loaded:
-            replace_parquet(_no_rows(feed), folder / "part-0.parquet")
+            replace_parquet(_no_rows(feed), folder / RAW_FILE)
+        reach("file read")
         self._add_up(report, delivery.name, written)
         if again := self._erased_again.get(load.load_id):
             report.warnings.append(
@@ -199,6 +209,7 @@ class Landing:
             rows_quarantined=written.rows_quarantined,
             header="\n".join(self._headers[load.load_id]),
             unknown_columns=", ".join(cast.unknown) or None,
+            raw_sha256=digest(folder / RAW_FILE),
         )
         return load, [_without_personal_data(feed, q) for q in written.quarantined]
 
@@ -229,8 +240,7 @@ class Landing:
     def _folder_of(self, load: Load) -> Path:
         """Where a load's raw rows lie: aside as long as it is of tonight."""
         aside = self.company.raw / INCOMING / load.load_id
-        kept = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
-        return aside if aside.is_dir() else kept
+        return aside if aside.is_dir() else raw_folder(self.company.raw, load)
 
     def table(
         self, delivery: Delivery, feed: Feed, load: Load, report: FeedReport
@@ -446,14 +456,18 @@ class Landing:
         for load, _ in done:
             if load.is_rejected:
                 continue
-            folder = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder = raw_folder(self.company.raw, load)
+            make_folder(folder.parent)
             fsync(self.company.raw / INCOMING / load.load_id)
             os.rename(self.company.raw / INCOMING / load.load_id, folder)
             parents.add(folder.parent)
         for parent in parents:
             fsync(parent)
+        if any(load.rows_quarantined for load, _ in done):
+            fsync(self.company.quarantine / self.run_id)
+        reach("raw renamed")
         self.ledger.record_loads(self.delivered_at, self.run_id, done)
+        reach("load recorded")
 
     def release(self) -> None:
         """Close what is open, as a night that stops must too; the vault has one user at a time."""
@@ -468,11 +482,12 @@ class Landing:
         self._commit([self._read(p, rejected) for p in self._plan.planned if p.feed is None])
         for feed in self.feeds:
             empty = self.company.raw / feed.source / feed.name / "load_id=none" / "empty.parquet"
-            empty.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(empty.parent)
             if not empty.exists() or not pq.read_schema(empty).equals(_no_rows(feed).schema):
-                replace_parquet(_no_rows(feed), empty, durable=False)
+                replace_parquet(_no_rows(feed), empty)
         self.ledger.close_night(self.delivered_at)
         self.ledger.remember_hashes(self.arrivals.hashes)
+        reach("landing closed")
         self.ledger.export(self.company.raw)
         lay_down_published(self.company, self.as_of)
         self._clear()

@@ -1,6 +1,5 @@
 """The ledger: what arrived, what was loaded or refused, what ran and what was checked."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-VERSION = 1
+from orchestration.disk import make_folder, naming, rename_in
+
+RAW_FILE = "part-0.parquet"  # every folder of raw holds this one
 EXPORTED = "load_id=ledger"  # the folder beside whose Parquet dbt reads each exported table
 
 SCHEMA = """
@@ -82,6 +83,13 @@ create table checks (
 );
 """
 
+# What the releases one after another made of the ledger; an older one's catches up, in order.
+MIGRATIONS = (
+    SCHEMA,
+    "alter table loads add column raw_sha256 text",
+)
+VERSION = len(MIGRATIONS)
+
 # A load stands, and so does a refusal, until the same file, or the same content, is loaded again.
 LOADS = """
 select
@@ -140,7 +148,7 @@ EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
         },
     ),
     "runs": (
-        "select * from runs order by started_at, run_id",
+        "select * from runs order by rowid",
         {
             "run_id": TEXT,
             "as_of_date": DAY,
@@ -195,7 +203,7 @@ PUBLISHED: dict[str, dict[str, pa.DataType]] = {
 
 
 class LedgerError(Exception):
-    """The ledger cannot be read by this release; the message says what to do."""
+    """The ledger cannot be read or written, or not by this release; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +228,7 @@ class Load:
     delivery: str = ""
     header: str | None = None
     unknown_columns: str | None = None
+    raw_sha256: str | None = None  # of its Parquet in raw; None: an older release did not say
     is_superseded: bool = False
 
 
@@ -237,7 +246,7 @@ class Ledger:
     """The sqlite file of a company folder; every method is one transaction."""
 
     def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self.path = path
         with self.transaction() as db:
             (version,) = db.execute("pragma user_version").fetchone()
@@ -246,13 +255,22 @@ class Ledger:
                     f"{path}: written by a newer release (version {version}; this one knows"
                     f" {VERSION}): run that release, or `kizuna rollback` to an older version"
                 )
-            if version == 0:
-                for statement in filter(str.strip, SCHEMA.split(";")):
+            for script in MIGRATIONS[version:]:
+                for statement in filter(str.strip, script.split(";")):
                     db.execute(statement)
+            if version < VERSION:
                 db.execute(f"pragma user_version = {VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._opened() as db:
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"{self.path}: {error}") from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         db.row_factory = sqlite3.Row
         try:
@@ -336,6 +354,11 @@ class Ledger:
             """)
             return [dict(row) for row in found]
 
+    def record_raw(self, load_id: str, raw_sha256: str | None) -> None:
+        """Write down what a load's Parquet is by now; None while it is being written anew."""
+        with self.transaction() as db:
+            db.execute("update loads set raw_sha256 = ? where load_id = ?", (raw_sha256, load_id))
+
     def record_loads(
         self,
         night: datetime,
@@ -387,7 +410,7 @@ class Ledger:
     # ---- what dbt reads of it
 
     def export(self, raw: Path, tables: Iterable[str] = EXPORTS) -> None:
-        """Write the tables to raw/ledger/<table>/load_id=ledger/part-0.parquet."""
+        """Write the tables to raw/ledger/<table>/load_id=ledger/."""
         for table in tables:
             query, types = EXPORTS[table]
             with self.transaction() as db:
@@ -398,11 +421,16 @@ class Ledger:
             write_export(raw, table, pa.table(columns))
 
 
+def raw_folder(raw: Path, load: Load) -> Path:
+    """Where the rows of a load lie."""
+    return raw / load.source / load.feed / f"load_id={load.load_id}"
+
+
 def write_export(raw: Path, table: str, rows: pa.Table) -> None:
-    """Write a table for dbt to raw/ledger/<table>/load_id=ledger/part-0.parquet."""
+    """Write a table for dbt to raw/ledger/<table>/load_id=ledger/."""
     folder = raw / "ledger" / table / EXPORTED
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_parquet(rows, folder / "part-0.parquet")
+    make_folder(folder)
+    replace_parquet(rows, folder / RAW_FILE)
 
 
 def empty_published() -> dict[str, pa.Table]:
@@ -440,21 +468,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def replace_parquet(table: pa.Table, path: Path, *, durable: bool = True) -> None:
+def replace_parquet(table: pa.Table, path: Path) -> None:
     """Write a small table aside and rename it in, so that no reader sees half of it."""
     aside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, aside)
-    if durable:
-        fsync(aside)
-    os.replace(aside, path)
-    if durable:
-        fsync(path.parent)
-
-
-def fsync(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk before going on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with naming(aside):
+        pq.write_table(table, aside)
+    rename_in(aside, path)

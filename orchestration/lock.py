@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestration.disk import make_folder, naming
+
+GRACE = 0.5  # seconds: who only looks who holds the lock holds it for a moment
+
 
 class LockHeld(Exception):
     """Another night is running; the message names its process and run."""
@@ -37,24 +41,24 @@ def only_writer(
     that died, so what a dead holder left behind is taken over at once. `waiting` is told
     once whom one waits for.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait_seconds
+    make_folder(path.parent)
+    deadline = time.monotonic() + max(wait_seconds, GRACE)
     told = False
-    with path.open("a+") as file:
+    with path.open("ab", buffering=0) as file:
         while not _take(file):
             if time.monotonic() >= deadline:
                 raise LockHeld(
                     f"{path} is held by {_named(path)}: wait until it is done, or stop it"
                 )
-            if not told:
+            if wait_seconds and not told:
                 waiting(_named(path))
                 told = True
-            time.sleep(0.2)
+            time.sleep(GRACE / 5)
 
         def name(run: str) -> None:
             file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "run": run}))
-            file.flush()
+            with naming(path):
+                file.write(json.dumps({"pid": os.getpid(), "run": run}).encode())
 
         name("not yet named")
         try:

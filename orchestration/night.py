@@ -19,14 +19,16 @@ from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.dbt import Dbt
+from orchestration.disk import discard
 from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import FeedReport, Landing
-from orchestration.ledger import Ledger, Load
+from orchestration.ledger import Ledger, Load, raw_folder
 from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
 from orchestration.privacy.erasing import finish
 from orchestration.settings import code_version
+from orchestration.steps import reach
 from orchestration.validation import great_expectations
 
 DEV = "dev"  # the work folder of dbt by hand
@@ -232,7 +234,7 @@ class Night:
         views: dict[str, list[str]] = {}
         for load in self.unjudged():
             if load.rows_loaded:
-                folder = self.company.raw / load.source / load.feed / f"load_id={load.load_id}"
+                folder = raw_folder(self.company.raw, load)
                 views.setdefault(load.feed, []).append(f"{folder}/*.parquet")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -301,9 +303,10 @@ def open_night(
         ledger = Ledger(company.ledger)
         clear_leftovers(company, ledger)
         finish(company, ledger, as_of)
-        run, sequence = _new_run(ledger, as_of)
+        run, sequence = _new_run(company, ledger, as_of)
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
+        reach("night opened")
         night = Night(company, ledger, run, sequence)
         try:
             yield night
@@ -323,17 +326,22 @@ def clear_leftovers(company: Company, ledger: Ledger) -> None:
     for run in ledger.runs():
         if run["status"] == RUNNING:
             made_it = published is not None and published.run == run["run_id"]
+            if not made_it:  # a version that was whole already was nobody's yet
+                discard(company.versions / run["run_id"])
             ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
     publishing.sweep(company)
-    for folder in company.work.glob("*"):
-        if folder.name != DEV:
-            shutil.rmtree(folder)
+    for left in company.work.glob("*"):
+        if left.name != DEV:
+            discard(left)
 
 
-def _new_run(ledger: Ledger, as_of: date) -> tuple[Run, int]:
+def _new_run(company: Company, ledger: Ledger, as_of: date) -> tuple[Run, int]:
     """A run named after its day and its turn on that day, and its turn among all."""
     known = ledger.runs()
+    kept = publishing.versions(company)  # which may be of a ledger that was lost
     turn = 1 + sum(run["as_of_date"] == as_of.isoformat() for run in known)
+    while (company.versions / f"{as_of}-{turn:03}").exists():
+        turn += 1
     run = Run(
         run_id=f"{as_of}-{turn:03}",
         as_of_date=as_of,
@@ -341,4 +349,4 @@ def _new_run(ledger: Ledger, as_of: date) -> tuple[Run, int]:
         started_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
         code_version=code_version(),
     )
-    return run, len(known) + 1
+    return run, 1 + max([len(known), *(version.sequence for version in kept)])

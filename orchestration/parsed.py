@@ -1,10 +1,14 @@
-"""dbt's command line over the project as it was parsed before: `… MANIFEST RAW SEEDS build …`.
+"""dbt's command line over the project as it was parsed before: `… PID MANIFEST RAW SEEDS build …`.
 
 dbt alone parses the whole project anew whenever a var changes, and the as-of date is one. What
 it may decide while parsing depends on no var; where raw and the seeds lie is put in here.
 """
 
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 from dbt.cli.main import cli
@@ -13,6 +17,8 @@ from dbt.contracts.graph.nodes import SeedNode
 from dbt.parser.manifest import extended_mashumuro_decoder
 
 from orchestration.dbt import ELSEWHERE
+
+LOOKS = 0.1  # seconds between two looks whether the night lives
 
 
 def load_manifest(path: Path, raw: str, seeds: str) -> Manifest:
@@ -29,7 +35,17 @@ def load_manifest(path: Path, raw: str, seeds: str) -> Manifest:
     return manifest
 
 
+def end_with(parent: int) -> None:
+    """End as soon as the process is gone that started this one: when a night is killed, what it
+    started must not go on beside the next.
+    """
+    while os.getppid() == parent:
+        time.sleep(LOOKS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    path, raw, seeds, *command = sys.argv[1:]
+    pid, path, raw, seeds, *command = sys.argv[1:]
     sys.argv = ["dbt", *command]
+    threading.Thread(target=end_with, args=[int(pid)], daemon=True).start()
     cli(obj={"manifest": load_manifest(Path(path), raw, seeds)})

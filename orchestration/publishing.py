@@ -1,10 +1,8 @@
 """Publishing: what was judged becomes a version, and one rename makes it the current one."""
 
-import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,12 +12,13 @@ from typing import Any
 import duckdb
 
 from orchestration.company import Company
+from orchestration.disk import UNFINISHED, digest, discard, fsync, make_folder, naming
+from orchestration.steps import reach
 
 WHOLE = "kizuna.duckdb"
 PERSON_FREE = "kizuna_kpi.duckdb"
 MANIFEST = "manifest.json"
 KEPT = 3  # versions; the contract of the night
-UNFINISHED = ".tmp"
 UNIQUE = "unique_together"  # the generic test that names a mart's key
 
 
@@ -111,17 +110,22 @@ def publish(
     as_of = date.fromisoformat(about["as_of_date"])
     draft = company.versions / f"{run}{UNFINISHED}"
     final = company.versions / run
-    _free(draft)
+    discard(draft)
+    make_folder(company.versions)
     (draft / "parquet").mkdir(parents=True)
     rows = _write_marts(draft, warehouse, published_marts, tonight)
-    files = {str(path.relative_to(draft)): sha256_of(path) for path in _files(draft)}
+    files = {str(path.relative_to(draft)): digest(path) for path in _files(draft)}
     manifest = {"run": run, **about, "rows": rows, "files": files}
-    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    with naming(draft / MANIFEST):
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     _sync(draft)
+    reach("version written")
     os.replace(draft, final)
-    _sync_folder(company.versions)
+    fsync(company.versions)
+    reach("version whole")
     if moves(company, as_of):
         _point(company, run)
+        reach("version current")
     _prune(company)
     return Version(final, manifest, _pointed(company) == run)
 
@@ -130,11 +134,23 @@ def versions(company: Company) -> list[Version]:
     """Every whole version, the newest first."""
     pointed = _pointed(company)
     found = [
-        Version(folder, json.loads((folder / MANIFEST).read_text()), folder.name == pointed)
+        Version(folder, manifest, folder.name == pointed)
         for folder in company.versions.glob("*")
-        if (folder / MANIFEST).is_file() and folder.suffix != UNFINISHED
+        if folder.suffix != UNFINISHED and (manifest := _manifest(folder / MANIFEST))
     ]
     return sorted(found, key=lambda version: version.sequence, reverse=True)
+
+
+def _manifest(path: Path) -> Mapping[str, Any] | None:
+    """None of a version that is not there, or not any more."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise PublishError(
+            f"{path}: {error}: put it back from a backup, or remove {path.parent}"
+        ) from None
 
 
 def moves(company: Company, as_of: date) -> bool:
@@ -145,6 +161,16 @@ def moves(company: Company, as_of: date) -> bool:
 
 def current(company: Company) -> Version | None:
     return next((version for version in versions(company) if version.is_current), None)
+
+
+def find(company: Company, run: str | None = None) -> Version:
+    """The version named, else the current one; raises PublishError where there is none."""
+    kept = versions(company)
+    for version in kept:
+        if version.run == run or (run is None and version.is_current):
+            return version
+    listed = ", ".join(version.run for version in kept) or "none"
+    raise PublishError(f"no version {run or 'is current'}; there are: {listed}")
 
 
 def rollback(company: Company, run: str | None = None) -> Version:
@@ -166,7 +192,7 @@ def sweep(company: Company) -> list[Path]:
     """Remove what a killed night left half written."""
     left = [*company.versions.glob(f"*{UNFINISHED}"), *company.data.glob(f"current{UNFINISHED}")]
     for path in left:
-        _free(path)
+        discard(path)
     return left
 
 
@@ -286,7 +312,7 @@ def _point(company: Company, run: str) -> None:
     draft.unlink(missing_ok=True)
     draft.symlink_to(Path(company.versions.name) / run, target_is_directory=True)
     os.replace(draft, company.current)
-    _sync_folder(company.data)
+    fsync(company.data)
 
 
 def _pointed(company: Company) -> str | None:
@@ -299,48 +325,38 @@ def _prune(company: Company) -> None:
         versions(company), key=lambda version: (not version.is_current, -version.sequence)
     )
     for version in kept[KEPT:]:
-        shutil.rmtree(version.folder)
+        reach("old version going")
+        discard(version.folder)
 
 
 def verify(version: Version) -> None:
     """Raise PublishError unless every file is there and is what the manifest says."""
-    for name, sha256 in version.manifest["files"].items():
+    if wrong := list(differences(version)):
+        raise PublishError("; ".join(wrong) + ": choose another version")
+
+
+def differences(version: Version) -> Iterator[str]:
+    """In words, each file of a version that is not what its manifest says."""
+    named = version.manifest["files"]
+    for name, known in named.items():
         path = version.folder / name
-        if not path.is_file() or sha256_of(path) != sha256:
-            raise PublishError(f"{path} is not what its manifest says: choose another version")
+        if not path.is_file():
+            yield f"{path} is gone, which its manifest names"
+        elif digest(path) != known:
+            yield f"{path} is not what its manifest says"
+    for path in _files(version.folder):
+        if str(path.relative_to(version.folder)) not in {*named, MANIFEST}:
+            yield f"{path} is not in its manifest"
 
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sync(folder: Path) -> None:
     """Force a folder's files, and then their names, to the disk."""
-    for path in _files(folder):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    for path in (folder / "parquet", folder):
-        _sync_folder(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _free(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    for path in (*_files(folder), folder / "parquet", folder):
+        fsync(path)
 
 
 def _name(identifier: str) -> str:

@@ -32,6 +32,11 @@ def secret(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def crash_at() -> str | None:
+    """The step of a night at which it is to die, which only tests say."""
+    return os.environ.get("KIZUNA_CRASH_AT")
+
+
 def environment(**changed: str) -> dict[str, str]:
     """This process's environment for a child, with what is given changed."""
     return {**os.environ, **changed}

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.company import Company
+from orchestration.disk import fsync, make_folder
 from orchestration.ingest import duck
 from orchestration.ingest.tokens import kept_key
 from orchestration.settings import vault_key
@@ -65,7 +66,7 @@ class Keeper:
     """Who puts values into the vault, one process at a time, while a night lands its files."""
 
     def __init__(self, vault: Vault):
-        vault.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(vault.path.parent, mode=0o700)
         self.connection = duck.connect(vault.work)
         duck.load_extension(self.connection, "httpfs")  # DuckDB encrypts with its OpenSSL
         vault.attach(self.connection)
@@ -73,6 +74,7 @@ class Keeper:
         self.connection.execute(
             "create table if not exists vault.kept (token varchar, value varchar)"
         )
+        fsync(vault.path.parent)
 
     def keep(self, found: pa.RecordBatchReader) -> None:
         """Remember values by their tokens, all or nothing; what is known already stays."""

@@ -18,6 +18,8 @@ from orchestration.sample import LAST_DAY, write_sample
 # tests, and ends it.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
+pytest_plugins = ["faults.fixtures"]
+
 AS_OF = LAST_DAY.isoformat()
 
 Kizuna = Callable[..., Result]

@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration import progress
 from orchestration.defs.sources import FEEDS, key
 from orchestration.night import Night
+from orchestration.steps import reach
 from orchestration.validation import MART_SUITES, RAW_SUITES, Judgement, judge
 
 NAME = "great_expectations"
@@ -84,6 +85,7 @@ def judge_marts(
     suites = {mart: mart for mart in MART_SUITES if dg.AssetKey(["marts", mart]) in asked}
     judgements = judge(night.dbt.warehouse, "marts", suites)
     progress.done(_said("marts", judgements))
+    reach("marts judged")
     for mart in suites:
         yield _result(night, dg.AssetKey(["marts", mart]), mart, judgements[mart])
 

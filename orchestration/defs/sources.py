@@ -21,6 +21,7 @@ from orchestration.night import Night
 from orchestration.privacy.deliveries import CannotRewrite
 from orchestration.privacy.nightly import keep_promises
 from orchestration.settings import company_folder
+from orchestration.steps import reach
 
 FEEDS = load_contract()
 LEDGER = {
@@ -175,6 +176,7 @@ def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
         raise dg.Failure(str(error), allow_retries=False) from None
     for warning in linked.warnings:
         progress.warn(warning)
+    reach("persons linked")
     rules = Counter(linked.table["rule"].to_pylist())
     if rules:
         persons = rules.pop(FIRST)

@@ -1,6 +1,7 @@
 """The warehouse: every dbt model, test and seed, built in one pass into the night's own file."""
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from orchestration.dbt import fingerprint, manifest
 from orchestration.defs.resources import days
 from orchestration.night import Night
 from orchestration.settings import DBT_PROJECT
+from orchestration.steps import reach
 
 PARSED = fingerprint()
 marts = publishing.marts(manifest())
@@ -72,7 +74,8 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         adapter=None,
         cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
     )
-    events = list(_followed(invocation, context))
+    building: list[str] = []
+    events = list(_followed(invocation, context, building))
     results = _results(night)
     for result in filter(_is_test, results):
         _remember(night, result)
@@ -83,15 +86,22 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         yield _counted(event, rows)
     if error := invocation.get_error():
         said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
-        raise dg.Failure(_explained(night, results) or said or str(error), allow_retries=False)
+        killed = _killed(invocation.process.returncode, building)
+        said = killed or _explained(night, results) or said or str(error)
+        raise dg.Failure(said, allow_retries=False)
 
 
-def _followed(invocation: DbtCliInvocation, context: dg.AssetExecutionContext) -> Iterator[Any]:
-    """dbt's events as Dagster's, said aloud as they come."""
+def _followed(
+    invocation: DbtCliInvocation, context: dg.AssetExecutionContext, building: list[str]
+) -> Iterator[Any]:
+    """dbt's events as Dagster's, said aloud as they come; `building` is told what is begun."""
     for event in invocation.stream_raw_events():
         data = event.raw_event["data"]
         if event.raw_event["info"]["name"] == "LogStartLine":
             progress.doing(f"dbt {data['index']} of {data['total']}: {data['description']}")
+            building.append(data["description"])
+            if data["node_info"]["resource_type"] == "model":
+                reach(f"{data['node_info']['node_relation']['schema']} building")
         yield from event.to_default_asset_events(
             manifest=manifest(),
             dagster_dbt_translator=translator,
@@ -135,6 +145,18 @@ def _counted(event: Any, rows: Mapping[tuple[str, str], int]) -> Any:
         event
         if count is None
         else event.with_metadata({**event.metadata, "dagster/row_count": count})
+    )
+
+
+def _killed(code: int, building: list[str]) -> str:
+    """What dbt was at when a signal ended it, in words; empty where none did."""
+    if code >= 0:
+        return ""
+    place = ", ".join(building[-2:]) or "its start"
+    return (
+        f"dbt was ended by {signal.Signals(-code).name} at {place}:"
+        " where nobody did that by hand, the machine had no memory left; give it more, or dbt"
+        " less by KIZUNA_MEMORY_LIMIT"
     )
 
 

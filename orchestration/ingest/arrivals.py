@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
+from orchestration.disk import digest
 from orchestration.ingest.language import Mapping
 from orchestration.ingest.mapped import DeliveredFile
 from orchestration.ingest.mapping import mapping_of
-from orchestration.ingest.unpacking import RejectedError, digest, form_of
+from orchestration.ingest.unpacking import RejectedError, form_of
 
 Hashes = dict[str, tuple[int, str, str]]
 

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.contract import Column
+from orchestration.disk import make_folder, rename_in
 from orchestration.settings import token_key
 
 KEY_FILE = "token.key"
@@ -32,15 +33,13 @@ def kept_key(given: str | None, variable: str, path: Path) -> str:
     if given is not None:
         return _checked(given, variable)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent, mode=0o700)
         aside = path.with_suffix(".tmp")
         aside.unlink(missing_ok=True)
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        rename_in(aside, path)
     return _checked(path.read_text(encoding="utf-8"), str(path))
 
 

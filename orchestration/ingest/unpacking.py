@@ -5,7 +5,6 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import zstandard
@@ -97,14 +96,6 @@ def form_of(name: str, declared: str | None = None) -> Form:
             f"unknown file type .{ending}" if ending else "a file without a type in its name"
         )
     return Form(ending, compression)
-
-
-def digest(path: Path) -> str:
-    with path.open("rb") as file:
-        hashed = sha256()
-        while chunk := file.read(CHUNK):
-            hashed.update(chunk)
-    return hashed.hexdigest()
 
 
 def unpack(

@@ -1,9 +1,7 @@
 """A table of text is written as raw Parquet; rows that break the contract go to quarantine."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration.disk import fsync, make_folder, naming
 from orchestration.ingest import duck
 from orchestration.ingest.casting import Cast
 from orchestration.ingest.reading import Table
-from orchestration.ledger import Quarantined
+from orchestration.ledger import RAW_FILE, Quarantined
 
 BATCH_ROWS = 122_880  # DuckDB's row group
 SAMPLE_ROWS = 8_192  # of the first batch, to see which columns repeat their values
@@ -65,7 +64,7 @@ def write_table(
     quarantine: Path,
     work: Path,
 ) -> Written:
-    """Write the good rows to folder/part-0.parquet and the bad ones to `quarantine`.
+    """Write the good rows to folder/ and the bad ones to `quarantine`.
 
     Raises MiscountError, or duckdb's own errors, where the table cannot be read as it promised;
     what was written by then is worthless.
@@ -73,7 +72,7 @@ def write_table(
     written = Written()
     set_aside = work / "set_aside.parquet"
     carried = ["_file"] if origin.is_per_row else []
-    with RawFile(folder / "part-0.parquet") as raw, RawFile(set_aside) as aside:
+    with RawFile(folder / RAW_FILE) as raw, RawFile(set_aside) as aside:
         counted = 0
         sql = cast.stream(table.sql, carried)
         for batch in connection.execute(sql).to_arrow_reader(BATCH_ROWS):
@@ -178,6 +177,7 @@ def _write_quarantine(
 ) -> None:
     if not written.rows_quarantined:
         return
+    make_folder(path.parent)
     with RawFile(path) as file:
         for batch in _quarantine_batches(connection, table, has_verdicts):
             file.write(batch)
@@ -232,24 +232,15 @@ class RawFile:
             )
         if len(batch):
             self.rows += len(batch)
-            with self._naming_the_path():
+            with naming(self.path):
                 self.writer.write_batch(batch)
 
     def close(self) -> None:
         if self.writer is not None:
             writer, self.writer = self.writer, None
-            with self._naming_the_path():
+            with naming(self.path):
                 writer.close()
-                with self.path.open("rb") as file:
-                    os.fsync(file.fileno())
-
-    @contextmanager
-    def _naming_the_path(self) -> Iterator[None]:
-        """A full disk and the like, with the path that pyarrow leaves out."""
-        try:
-            yield
-        except OSError as error:
-            raise OSError(error.errno or 0, str(error), str(self.path)) from error
+                fsync(self.path)
 
 
 def _repeating(batch: pa.RecordBatch) -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from orchestration.disk import rename_in
 from orchestration.live.config import Files
-from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
+from orchestration.live.memory import ASIDE, Fetched, Memory
 
 WILD = re.compile(r"[*?]")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 
 from orchestration.company import Company, ConfigError
+from orchestration.disk import make_folder, rename_in
 from orchestration.live import buckets, mysql, postgres, rest, sftp
 from orchestration.live.config import (
     Api,
@@ -22,7 +23,7 @@ from orchestration.live.config import (
     Table,
 )
 from orchestration.live.drops import bring_files
-from orchestration.live.memory import ASIDE, Fetched, Memory, rename_in
+from orchestration.live.memory import ASIDE, Fetched, Memory
 from orchestration.live.secrets import Secrets
 from orchestration.live.sinks import write_batches, write_items
 from orchestration.live.watermark import Mark, SourceError, Watermark, Whole
@@ -63,7 +64,7 @@ def fetch(company: Company, system: str, folder: str, as_of: date) -> Fetched:
     assert source
     secrets = secrets_of(source)
     target = company.landing / system / folder
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     memory = Memory.of(target, source.folders[folder])
     report = Fetched(system, folder, source.place, source.is_required(folder))
     began = time.monotonic()

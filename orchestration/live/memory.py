@@ -1,7 +1,6 @@
 """What is remembered of what was fetched, beside the files that hold it."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.company import ConfigError
-from orchestration.ledger import fsync
+from orchestration.disk import rename_in
 from orchestration.live.config import Folder
 
 STATE = ".fetched.json"
@@ -66,10 +65,3 @@ class Memory:
         aside = self.folder / f"{STATE}.tmp"
         aside.write_text(json.dumps(self.content, ensure_ascii=False, indent=1) + "\n")
         rename_in(aside, self.folder / STATE)
-
-
-def rename_in(aside: Path, path: Path) -> None:
-    """Have a file that was written aside under its name, whole, whatever happens."""
-    fsync(aside)
-    os.replace(aside, path)
-    fsync(path.parent)

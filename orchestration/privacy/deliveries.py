@@ -15,13 +15,14 @@ import duckdb
 
 from orchestration.company import Company
 from orchestration.contract import Feed
+from orchestration.disk import digest
 from orchestration.ingest import duck, tokens
 from orchestration.ingest.arrivals import Delivery, size_and_stamp
 from orchestration.ingest.judging import FeedReport
 from orchestration.ingest.language import Mapping as Mapped
 from orchestration.ingest.mapped import DeliveredFile
 from orchestration.ingest.reading import Layout, MiscountError, Table, read_table
-from orchestration.ingest.unpacking import RejectedError, digest
+from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, places_of
 from orchestration.landing import Landing
 from orchestration.ledger import Load

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import feeds_by_name
+from orchestration.disk import digest
 from orchestration.ingest.arrivals import size_and_stamp
-from orchestration.ingest.unpacking import digest
 from orchestration.ledger import EXPORTED, Ledger
 from orchestration.privacy import files, raw, traces
 from orchestration.privacy.deliveries import Deliveries
@@ -147,7 +147,7 @@ def _forget(
         Counter(
             f"{feed.source}/{feed.name}"
             for path, feed, system in raw.raw_files(company, ledger)
-            for _ in range(raw.forget_rows(path, feed, system, known, dry=dry))
+            for _ in range(raw.forget_kept(ledger, path, feed, system, known, dry=dry))
         )
     )
     if dry:

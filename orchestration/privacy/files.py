@@ -1,11 +1,10 @@
 """The one mechanism: a file is written anew without something, aside, and renamed in."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestration.ledger import fsync
+from orchestration.disk import rename_in
 
 ASIDE = ".erasing"  # what an ending of a name says that is swept, and never read as data
 
@@ -20,9 +19,7 @@ def replace(path: Path, write: Callable[[Path], bool]) -> bool:
         if not write(aside):
             return False
         shutil.copymode(path, aside)
-        fsync(aside)
-        os.replace(aside, path)
-        fsync(path.parent)
+        rename_in(aside, path)
         return True
     finally:
         aside.unlink(missing_ok=True)

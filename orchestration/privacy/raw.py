@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
+from orchestration.disk import digest
 from orchestration.ingest import duck, tokens
 from orchestration.ingest.writing import BATCH_ROWS, RawFile
 from orchestration.ledger import Ledger
@@ -55,6 +56,19 @@ def forget_rows(path: Path, feed: Feed, system: str, known: Forgotten, *, dry: b
         changed = 0
         files.replace(path, write)
     return changed
+
+
+def forget_kept(
+    ledger: Ledger, path: Path, feed: Feed, system: str, known: Forgotten, *, dry: bool = False
+) -> int:
+    """The same of a file that is in raw already, whose hash the ledger keeps."""
+    rows = forget_rows(path, feed, system, known, dry=True)
+    if rows and not dry:
+        load_id = path.parent.name.removeprefix("load_id=")
+        ledger.record_raw(load_id, None)
+        forget_rows(path, feed, system, known)
+        ledger.record_raw(load_id, digest(path))
+    return rows
 
 
 def raw_files(company: Company, ledger: Ledger) -> Iterator[tuple[Path, Feed, str]]:

@@ -71,7 +71,7 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
             with closing(Deliveries(company, as_of, expired)) as deliveries:
                 counts["landing"] = sum(deliveries.forget(None, only=due).values())
             counts["raw"] = sum(
-                raw.forget_rows(path, feed, system, expired)
+                raw.forget_kept(ledger, path, feed, system, expired)
                 for path, one, system in raw.raw_files(company, ledger)
                 if one == feed
             )

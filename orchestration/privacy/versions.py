@@ -12,6 +12,7 @@ import duckdb
 
 from orchestration import publishing
 from orchestration.company import Company
+from orchestration.disk import digest
 from orchestration.ingest import duck
 from orchestration.privacy import files
 from orchestration.privacy.forgotten import STAND_IN
@@ -70,9 +71,7 @@ def forget_in_versions(company: Company, names: Names, *, dry: bool = False) -> 
 def _write_manifest(version: publishing.Version) -> None:
     """Have the manifest say what the files hold by now."""
     marts = _rows(version.folder / publishing.WHOLE)
-    hashes = {
-        name: publishing.sha256_of(version.folder / name) for name in version.manifest["files"]
-    }
+    hashes = {name: digest(version.folder / name) for name in version.manifest["files"]}
     rows = {name: marts.get(name, count) for name, count in version.manifest["rows"].items()}
     manifest = {**version.manifest, "rows": rows, "files": hashes}
     if manifest != version.manifest:
