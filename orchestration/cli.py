@@ -258,17 +258,43 @@ def rollback(version: str | None, folder: Path | None) -> None:
     """Make an earlier version current again: the one named, else the one before."""
     from orchestration import publishing
     from orchestration.lock import LockHeld, only_writer
+    from orchestration.serving.served import serve
 
     company = _company(folder)
     try:
         with only_writer(company.lock) as name:
             name("rollback")
             chosen = publishing.rollback(company, version)
+            click.echo(f"current is {chosen.run}, as of {chosen.as_of}")
+            if served := serve(company):
+                click.echo(served)
     except LockHeld as error:
         raise Problem(str(error), LOCKED) from None
     except publishing.PublishError as error:
         raise Problem(str(error)) from None
-    click.echo(f"current is {chosen.run}, as of {chosen.as_of}")
+
+
+@main.command()
+@company_option
+def serve(folder: Path | None) -> None:
+    """Have PostgreSQL show the current version, as every night does."""
+    from orchestration.lock import LockHeld, only_writer
+    from orchestration.serving import served
+
+    company = _company(folder, at_night=True)
+    if company.serving.postgres is None:
+        raise Problem(f"{company.folder / 'company.yml'}: names no `serving.postgres`", WRONG)
+    try:
+        with only_writer(company.lock) as name:
+            name("serve")
+            found = served.serve(company)
+    except LockHeld as error:
+        raise Problem(str(error), LOCKED) from None
+    if found is None:
+        raise Problem(f"{company.current}: nothing is published yet; `kizuna night` does")
+    if found.problem:
+        raise Problem(found.problem)
+    click.echo(found)
 
 
 @main.command()
@@ -419,6 +445,7 @@ def erase(
     from orchestration.privacy.deliveries import CannotRewrite
     from orchestration.privacy.journal import Asked
     from orchestration.privacy.persons import UnknownPerson
+    from orchestration.serving.served import serve
 
     company = _company(folder)
     if bool(customer) == bool(email):
@@ -435,11 +462,14 @@ def erase(
                 return
             asked = Asked(asked_by, day, request_id)
             counts = erasing.erase(company, [erasing.Wish(person, asked)])
+            served = serve(company)
     except LockHeld as error:
         raise Problem(str(error), LOCKED) from None
     except (UnknownPerson, CannotRewrite) as error:
         raise Problem(str(error)) from None
     _console().print(report.erased(counts))
+    if served:
+        click.echo(served)
 
 
 @main.command()

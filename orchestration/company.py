@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,10 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from orchestration.contract import consent_purposes, load_contract
 from orchestration.ingest.unpacking import MAX_UNPACKING
 from orchestration.live.config import Fetch, keys_at, place_of
+from orchestration.serving.config import Server, Serving
 from orchestration.settings import REFERENCE, VENDORS
 
 CONFIG = "company.yml"
-FETCH = "fetch"
+FETCH, SERVING = "fetch", "serving"
 # A person who never spoke is counted, but is linked to no handle, given to nobody and written to
 # by no channel: what is not named here is refused.
 CONSENT_DEFAULTS = {"analytics": True}
@@ -214,6 +215,7 @@ class System(BaseModel):
 
 class _File(Settings):
     systems: dict[str, System] = {}
+    serving: Serving = Serving()
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ class Company:
     folder: Path
     settings: Settings
     systems: dict[str, System]
+    serving: Serving = field(default_factory=Serving)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -312,8 +315,10 @@ def load_company(folder: Path | str) -> Company:
         parsed = _File.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, lines, error))) from None
-    settings = Settings.model_validate({k: v for k, v in content.items() if k != "systems"})
-    company = Company(folder, settings, parsed.systems)
+    settings = Settings.model_validate(
+        {key: value for key, value in content.items() if key in Settings.model_fields}
+    )
+    company = Company(folder, settings, parsed.systems, parsed.serving)
     problems = list(_misnamed(company))
     if problems:
         raise ConfigError("\n".join(_at(path, lines, where) + what for where, what in problems))
@@ -378,7 +383,9 @@ def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Ite
             what = unknown("key", where[-1], _known_keys(place))
         elif is_lacking:
             what = f"`{key}` is missing"
-        elif FETCH in where:  # whose values may be secrets that somebody wrote down
+        elif (
+            FETCH in where or SERVING in where[:1]
+        ):  # whose values may be secrets that somebody wrote down
             what = f"`{key}`: {_plain(problem['msg'])}"
         else:
             what = f"`{key}`: {_plain(problem['msg'])}, not {problem['input']!r}"
@@ -395,6 +402,8 @@ def _plain(message: str) -> str:
 def _known_keys(where: tuple) -> list[str]:
     if where[2:3] == (FETCH,) and len(where) > 4:
         return keys_at(where[3:])
+    if where[0] == SERVING and len(where) > 1:
+        return list((Server if len(where) > 2 else Serving).model_fields)
     return list((System if where[0] == "systems" and len(where) > 1 else _File).model_fields)
 
 

@@ -18,6 +18,7 @@ from orchestration.linking.decided import read_decided
 from orchestration.live.fetching import SourceError, try_connection
 from orchestration.live.readiness import refuse_misfits, refuse_unready
 from orchestration.lock import holder
+from orchestration.serving import served
 from orchestration.settings import token_key, vault_key
 from orchestration.vault import Vault
 
@@ -58,6 +59,7 @@ def examine(company: Company) -> Iterator[Finding]:
     yield from _packages()
     yield from _folders(company)
     yield from live_findings(company)
+    yield from serving_findings(company)
     yield from _keys(company)
     busy = holder(company.lock)
     yield Finding(f"lock: held by {busy}" if busy else "lock: free")
@@ -111,6 +113,21 @@ def live_findings(company: Company) -> Iterator[Finding]:
                 yield Finding(f"{what}: {error}", False)
             else:
                 yield Finding(f"{what}: answers")
+
+
+def serving_findings(company: Company) -> Iterator[Finding]:
+    """Whether PostgreSQL answers and shows what is current."""
+    server, version = company.serving.postgres, publishing.current(company)
+    if server is None:
+        return
+    try:
+        shown = served.shown(company, server)
+    except (ConfigError, SourceError) as error:
+        yield Finding(f"{server.place}: {error}", False)
+        return
+    is_well = version is None or shown == version.run
+    advice = "" if is_well else f", not {version.run}: `kizuna serve` mends it"
+    yield Finding(f"{server.place}: shows {shown or 'nothing yet'}{advice}", is_well)
 
 
 def _keys(company: Company) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
 from orchestration.privacy.erasing import finish
+from orchestration.serving import served
 from orchestration.settings import code_version
 from orchestration.steps import reach
 from orchestration.validation import great_expectations
@@ -266,6 +267,21 @@ class Night:
             self.company, self.run.run_id, self.dbt.warehouse, marts, self._about(), tonight
         )
         return self.version
+
+    def serve(self) -> served.Served | None:
+        """Have PostgreSQL show what is current, and remember how that went."""
+        found = served.serve(self.company)
+        if found:
+            self.check(
+                served.ASSET,
+                served.CHECK,
+                "freshness",
+                found.problem is None,
+                observed=found.shown or "unknown",
+                expected=found.wanted,
+                severity="warn",
+            )
+        return found
 
     def seen(self, status: str) -> Run:
         """The run as it stands now."""

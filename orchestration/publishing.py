@@ -115,7 +115,8 @@ def publish(
     (draft / "parquet").mkdir(parents=True)
     rows = _write_marts(draft, warehouse, published_marts, tonight)
     files = {str(path.relative_to(draft)): digest(path) for path in _files(draft)}
-    manifest = {"run": run, **about, "rows": rows, "files": files}
+    keys = {mart.name: list(mart.key) for mart in published_marts}
+    manifest = {"run": run, **about, "rows": rows, "keys": keys, "files": files}
     with naming(draft / MANIFEST):
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     _sync(draft)

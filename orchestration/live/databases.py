@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from orchestration.live.config import Source, Table
+from orchestration.live.config import Place, Table
 from orchestration.live.secrets import Secrets
 from orchestration.live.watermark import SourceError
 
@@ -38,8 +38,8 @@ class Address:
         return f"Address({self.host})"
 
 
-def address(source: Source, secrets: Secrets) -> Address:
-    parts = urlsplit(source.url)
+def address(place: Place, secrets: Secrets) -> Address:
+    parts = urlsplit(place.url)
 
     def plain(value: str | None) -> str | None:
         return None if value is None else secrets.fill(unquote(value))
@@ -47,7 +47,7 @@ def address(source: Source, secrets: Secrets) -> Address:
     parameters = {name: secrets.fill(value) for name, value in parse_qsl(parts.query)}
     database = plain(parts.path.strip("/")) or ""
     return Address(
-        secrets.fill(source.host),
+        secrets.fill(place.host),
         parts.port,
         plain(parts.username),
         plain(parts.password),

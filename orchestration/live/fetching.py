@@ -7,6 +7,7 @@ ends between the two writes that file again, with all that came since: its name 
 import time
 from collections.abc import Callable
 from datetime import date
+from typing import Protocol
 
 from orchestration.company import Company, ConfigError
 from orchestration.disk import make_folder, rename_in
@@ -15,6 +16,7 @@ from orchestration.live.config import (
     Api,
     Bucket,
     MySql,
+    Place,
     Postgres,
     Resource,
     Rows,
@@ -69,7 +71,7 @@ def fetch(company: Company, system: str, folder: str, as_of: date) -> Fetched:
     report = Fetched(system, folder, source.place, source.is_required(folder))
     began = time.monotonic()
     try:
-        _persist(source, report, lambda: _bring(source, folder, secrets, memory, report))
+        persist(source, report, lambda: _bring(source, folder, secrets, memory, report))
         memory.content["as_of"] = as_of.isoformat()
     except OSError as error:  # of this machine: it may have no room
         what = error.strerror or str(error)
@@ -105,17 +107,21 @@ def try_connection(source: Source) -> None:
         raise SourceError(secrets.hide(" ".join(str(error).split()))) from None
 
 
-def _persist(source: Source, report: Fetched, attempt: Callable[[], None]) -> None:
-    """Try it as often as the source says, while trying again may help."""
-    for turn in range(source.attempts):
+class _Counted(Protocol):
+    attempts: int
+
+
+def persist(place: Place, report: _Counted, attempt: Callable[[], None]) -> None:
+    """Try it as often as company.yml says, while trying again may help."""
+    for turn in range(place.attempts):
         report.attempts = turn + 1
         try:
             return attempt()
         except SourceError as error:
             report.attempts = error.attempts or report.attempts
-            if not error.may_pass or report.attempts == source.attempts:
+            if not error.may_pass or report.attempts == place.attempts:
                 raise
-            time.sleep(source.wait_seconds * 2**turn)
+            time.sleep(place.wait_seconds * 2**turn)
 
 
 def _bring(source: Source, name: str, secrets: Secrets, memory: Memory, report: Fetched) -> None:
@@ -155,12 +161,12 @@ def _bring_rows(
     memory.content |= state
 
 
-def secrets_of(source: Source) -> Secrets:
-    """The secrets that a source names, from the environment.
+def secrets_of(place: Place) -> Secrets:
+    """The secrets that an address names, from the environment.
 
     Raises ConfigError naming those that are not there.
     """
-    found = {name: secret(name) for name in source.secrets}
+    found = {name: secret(name) for name in place.secrets}
     if missing := [name for name, value in found.items() if value is None]:
         raise ConfigError(f"{', '.join(missing)}: not in the environment")
     return Secrets({name: value for name, value in found.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Readiness: what must be right of live sources before a night touches anything."""
+"""Readiness: what must be right of other machines before a night touches anything."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -6,11 +6,12 @@ from importlib.util import find_spec
 from orchestration.company import CONFIG, Company, ConfigError, locate, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.mapping import mapping_of
-from orchestration.live.config import Bucket, Folder, Rows, Sftp, Source, Table
+from orchestration.live.config import Bucket, Folder, Place, Rows, Sftp, Table
 from orchestration.live.fetching import first_file
 from orchestration.settings import secret
 
 Where = tuple[str, ...]
+SERVER = "serving.postgres"
 
 
 def refuse_misfits(company: Company) -> None:
@@ -19,12 +20,23 @@ def refuse_misfits(company: Company) -> None:
 
 
 def refuse_unready(company: Company, only: str | None = None) -> None:
-    """Raise ConfigError where a package or a secret is missing that a system's source needs."""
+    """Raise ConfigError where a package or a secret is missing that a system's source, or the
+    server of the marts, needs.
+    """
     problems: list[tuple[Where, str]] = []
-    for name, system in company.systems.items():
-        if system.fetch and only in (None, name):
-            problems += _lacking(name, system.fetch)
+    for name, where, place in _places(company):
+        if only in (None, name):
+            problems += _lacking(name, where, place)
     _refuse(company, problems)
+
+
+def _places(company: Company) -> Iterator[tuple[str, Where, Place]]:
+    """What is spoken to, by name, and where it stands in company.yml."""
+    for name, system in company.systems.items():
+        if system.fetch:
+            yield name, ("systems", name, "fetch"), system.fetch
+    if company.serving.postgres:
+        yield SERVER, tuple(SERVER.split(".")), company.serving.postgres
 
 
 def _refuse(company: Company, problems: list[tuple[Where, str]]) -> None:
@@ -34,15 +46,14 @@ def _refuse(company: Company, problems: list[tuple[Where, str]]) -> None:
         )
 
 
-def _lacking(name: str, source: Source) -> Iterator[tuple[Where, str]]:
-    where = ("systems", name, "fetch")
-    lost = [package for package in source.packages if not find_spec(package)]
+def _lacking(name: str, where: Where, place: Place) -> Iterator[tuple[Where, str]]:
+    lost = [package for package in place.packages if not find_spec(package)]
     if lost:
         yield (
             where,
-            f"`fetch` needs {', '.join(lost)}, which is not installed: `make live` does that",
+            f"`{where[-1]}` needs {', '.join(lost)}, which is not installed: `make live` does that",
         )
-    for variable in source.secrets:
+    for variable in place.secrets:
         if secret(variable) is None:
             yield (
                 (*where, "url"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 KILLED = "faults/test_killed.py"
 AT_ONCE = "faults/test_at_once.py"
 LEFT = "faults/test_left_behind.py"
+SERVING = "test_serving.py"
 WHOLE = "faults/test_whole_nights.py"
 
 
@@ -31,6 +32,7 @@ FAULTS = (
             f"{WHOLE}::test_whole_nights_killed_at_random_moments_are_mended_by_the_next",
             "test_night.py::test_a_killed_night_changes_nothing_and_the_next_one_makes_the_same_rows",
             "test_landing.py::test_a_night_killed_at_any_step_leaves_nothing_that_the_next_one_trips_over",
+            f"{SERVING}::test_a_killed_process_leaves_nothing_that_the_next_one_does_not_clear",
             "test_live_postgres.py::test_a_night_killed_before_the_cursor_moved_fetches_the_same_file_again",
         ),
     ),
@@ -232,7 +234,15 @@ FAULTS = (
         21,
         "PostgreSQL away before, during and after COMMIT; a reader holding a lock there",
         "files publish anyway; retried; one version visible; never hangs",
-        (),
+        (
+            f"{SERVING}::test_a_server_that_is_away_costs_nothing_but_its_news",
+            f"{SERVING}::test_a_night_whose_server_is_away_ends_well_and_says_so",
+            f"{SERVING}::test_a_load_that_breaks_off_or_hangs_shows_what_was_there_before",
+            f"{SERVING}::test_a_load_that_breaks_off_once_is_tried_again_in_the_same_night",
+            f"{SERVING}::test_a_connection_that_is_lost_with_the_answer_to_the_commit_is_seen_to_have_done_it",
+            f"{SERVING}::test_a_reader_that_stays_keeps_its_version_and_delays_nobody",
+            f"{SERVING}::test_readers_of_thirty_swaps_see_one_whole_version_each_time",
+        ),
     ),
     Fault(
         22,

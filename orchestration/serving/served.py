@@ -1,0 +1,102 @@
+"""Having the served marts be those of the current version; what is wrong is told, not raised."""
+
+import time
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration import publishing
+from orchestration.company import Company, ConfigError
+from orchestration.live.fetching import persist, secrets_of
+from orchestration.live.readiness import SERVER, refuse_unready
+from orchestration.live.watermark import SourceError
+from orchestration.publishing import Version
+from orchestration.serving.config import Server
+
+ASSET = "served/postgres"
+CHECK = "shows the current version"
+
+
+@dataclass
+class Served:
+    """What PostgreSQL shows after an attempt to have it show the current version."""
+
+    place: str
+    wanted: str  # the run whose version is current
+    shown: str | None = None  # the run that it is known to show
+    is_new: bool = False  # it was loaded by this attempt
+    rows: int = 0
+    seconds: float = 0.0
+    attempts: int = 0
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        if self.problem:
+            return self.problem
+        if not self.is_new:
+            return f"PostgreSQL shows {self.shown} already"
+        return f"PostgreSQL shows {self.shown}: {self.rows:,} rows in {self.seconds:.1f} s"
+
+
+def serve(company: Company) -> Served | None:
+    """Load the current version into PostgreSQL unless it shows it already.
+
+    None where company.yml names no server, or nothing is published. Whoever calls holds the
+    company's lock.
+    """
+    server, version = company.serving.postgres, publishing.current(company)
+    if server is None or version is None:
+        return None
+    served = Served(server.place, version.run)
+    began = time.monotonic()
+    try:
+        _persist(company, server, version, served, began + server.max_seconds)
+    except (ConfigError, SourceError, duckdb.Error, OSError) as error:
+        served.problem = _told(served, " ".join(str(error).split()).rstrip("."))
+    served.seconds = round(time.monotonic() - began, 1)
+    return served
+
+
+def _persist(
+    company: Company, server: Server, version: Version, served: Served, deadline: float
+) -> None:
+    """Try as often as company.yml says, while trying again may help and there is time."""
+    refuse_unready(company, only=SERVER)
+    from orchestration.serving import postgres
+
+    secrets = secrets_of(server)
+
+    def attempt() -> None:
+        with postgres.opened(server, secrets, deadline) as connection:
+            served.shown = postgres.shown(connection)
+            loaded = postgres.bring(connection, company, version, deadline)
+            served.shown = version.run
+            served.is_new, served.rows = loaded is not None, loaded or 0
+
+    try:
+        persist(server, served, attempt)
+    except SourceError as error:
+        raise SourceError(secrets.hide(str(error))) from None
+
+
+def shown(company: Company, server: Server) -> str | None:
+    """The run that PostgreSQL shows, or raise SourceError or ConfigError saying what is wrong."""
+    refuse_unready(company, only=SERVER)
+    from orchestration.serving import postgres
+
+    secrets = secrets_of(server)
+    try:
+        with postgres.opened(server, secrets, time.monotonic() + server.max_seconds) as connection:
+            return postgres.shown(connection)
+    except SourceError as error:
+        raise SourceError(secrets.hide(" ".join(str(error).split()))) from None
+
+
+def _told(served: Served, why: str) -> str:
+    """What is not shown where, why, what its readers see instead, and what to do."""
+    tried = f", tried {served.attempts} times" if served.attempts > 1 else ""
+    stands = f"it shows {served.shown} as before" if served.shown else "it shows what it did before"
+    return (
+        f"{served.place} does not show {served.wanted}{tried}: {why}; the published files stand,"
+        f" {stands}. The next night tries again, and so does `kizuna serve`"
+    )
