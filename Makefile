@@ -7,6 +7,8 @@ EXTRAS := --extra live $(if $(shell command -v java),--extra spark)
 BIN := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# a night starts several processes: what one of them compiled, the others read
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: night test faults dev lint docs live
 

@@ -105,6 +105,7 @@ class Dbt:
             KIZUNA_SPARK=str(self.folder / "spark"),
             DBT_TARGET_PATH=str(self.artifacts),
             DBT_LOG_PATH=str(self.folder / "logs"),
+            DBT_LOG_LEVEL_FILE="info",  # every statement in words is a tenth of a small build
             DBT_PROJECT_DIR=str(DBT_PROJECT),
             DBT_PROFILES_DIR=str(DBT_PROJECT),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
