@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import psycopg
@@ -42,38 +43,45 @@ class Loaded:
     person_free: frozenset[str]  # the marts that are not about single persons
 
 
+class _Mart(NamedTuple):
+    name: str
+    kind: str
+    statement: str | None  # of a view
+    comment: str | None
+
+
 def load(connection: psycopg.Connection, schema: str, version: Version, spill: Path) -> Loaded:
     """Copy the version into an empty schema, as part of the caller's transaction."""
     with duck.connect(spill) as file:
         for alias, path in (("whole", WHOLE), ("free", PERSON_FREE)):
             file.execute(f"attach {text(version.folder / path)} as {alias} (read_only)")
-        marts = _listed(file, "whole")
-        tables = [mart for mart, statement in marts.items() if statement is None]
-        rows = sum(_copy(connection, schema, file, mart) for mart in tables)
-        for mart, columns in version.manifest.get("keys", {}).items():
-            if columns and mart in tables:
-                _index(connection, f"{schema}.{name(mart)}", columns)
+        marts = _marts(file, "whole")
+        keys = version.manifest.get("keys", {})  # which older versions do not name
+        rows = 0
+        for mart in (mart for mart in marts if mart.statement is None):
+            rows += _copy(connection, schema, file, mart.name)
+            if key := keys.get(mart.name):
+                _index(connection, f"{schema}.{name(mart.name)}", key)
+            connection.execute(f"analyze {schema}.{name(mart.name)}")
         connection.execute(f"set local search_path = {schema}")
-        for statement in filter(None, marts.values()):
+        for statement in (mart.statement for mart in marts if mart.statement):
             connection.execute(re.sub(r'"?\bmarts\b"?\.', "", statement))
         connection.execute("set local search_path = ''")
         for mart in marts:
             _comment(connection, schema, file, mart)
-        for mart in tables:
-            connection.execute(f"analyze {schema}.{name(mart)}")
-        return Loaded(rows, frozenset(_listed(file, "free")))
+        return Loaded(rows, frozenset(mart.name for mart in _marts(file, "free")))
 
 
-def _listed(file: duckdb.DuckDBPyConnection, database: str) -> dict[str, str | None]:
-    """The marts of a file: tables, then views with their statements."""
+def _marts(file: duckdb.DuckDBPyConnection, database: str) -> list[_Mart]:
+    """What is in a file: tables, then views."""
     found = file.execute(
-        "select table_name, null from duckdb_tables()"
+        "select table_name, 'table', null, comment from duckdb_tables()"
         " where database_name = $1 and schema_name = 'marts'"
-        " union all select view_name, sql from duckdb_views()"
-        " where database_name = $1 and schema_name = 'marts' order by 2 nulls first, 1",
+        " union all select view_name, 'view', sql, comment from duckdb_views()"
+        " where database_name = $1 and schema_name = 'marts' order by 2, 1",
         [database],
     )
-    return dict(found.fetchall())
+    return [_Mart(*row) for row in found.fetchall()]
 
 
 def _columns(file: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[str, str, str | None]]:
@@ -143,18 +151,11 @@ def _index(connection: psycopg.Connection, table: str, columns: list[str]) -> No
 
 
 def _comment(
-    connection: psycopg.Connection, schema: str, file: duckdb.DuckDBPyConnection, mart: str
+    connection: psycopg.Connection, schema: str, file: duckdb.DuckDBPyConnection, mart: _Mart
 ) -> None:
     """What the contract says of a mart and its columns."""
-    kind, said = file.execute(
-        "select 'table', comment from duckdb_tables()"
-        " where database_name = 'whole' and schema_name = 'marts' and table_name = $1"
-        " union all select 'view', comment from duckdb_views()"
-        " where database_name = 'whole' and schema_name = 'marts' and view_name = $1",
-        [mart],
-    ).fetchall()[0]
-    table = f"{schema}.{name(mart)}"
-    connection.execute(f"comment on {kind} {table} is {text(said or '')}")
-    for column, _, description in _columns(file, mart):
+    table = f"{schema}.{name(mart.name)}"
+    connection.execute(f"comment on {mart.kind} {table} is {text(mart.comment or '')}")
+    for column, _, description in _columns(file, mart.name):
         described = text(description or "")
         connection.execute(f"comment on column {table}.{name(column)} is {described}")
