@@ -82,7 +82,30 @@ def main() -> None:
 def night(folder: Path | None, as_of: datetime | None, wait: float) -> None:
     """Run one night: land, build, check and publish, or leave everything as it was."""
     company = _company(folder, at_night=True)
-    day = as_of.date() if as_of else _yesterday(company)
+    _night(company, as_of.date() if as_of else _yesterday(company), wait)
+
+
+@main.command("catch-up")
+@company_option
+@click.option(
+    "--wait", default=0.0, help="Seconds to wait for another night to end.", show_default=True
+)
+def catch_up(folder: Path | None, wait: float) -> None:
+    """Run every night that was missed since the published one, in order, each once."""
+    from orchestration.publishing import current
+
+    company = _company(folder, at_night=True)
+    last, yesterday = current(company), _yesterday(company)
+    day = last.as_of + timedelta(days=1) if last else yesterday
+    if day > yesterday:
+        click.echo(f"no night was missed: what is published is as of {day - timedelta(days=1)}")
+    while day <= yesterday:
+        _night(company, day, wait)
+        day += timedelta(days=1)
+
+
+def _night(company, day: date, wait: float) -> None:
+    """One night, told as it goes; raises Problem where it does not come to a version."""
     from orchestration.lock import holder
 
     if not wait and (busy := holder(company.lock)):

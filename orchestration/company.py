@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
+from orchestration.alerting.config import Alerts, Mail
 from orchestration.contract import consent_purposes, load_contract
 from orchestration.ingest.unpacking import MAX_UNPACKING
 from orchestration.live.config import Fetch, keys_at, place_of
@@ -18,7 +19,7 @@ from orchestration.serving.config import Server, Serving
 from orchestration.settings import REFERENCE, VENDORS
 
 CONFIG = "company.yml"
-FETCH, SERVING = "fetch", "serving"
+FETCH, SERVING, ALERTS = "fetch", "serving", "alerts"
 # A person who never spoke is counted, but is linked to no handle, given to nobody and written to
 # by no channel: what is not named here is refused.
 CONSENT_DEFAULTS = {"analytics": True}
@@ -216,6 +217,7 @@ class System(BaseModel):
 class _File(Settings):
     systems: dict[str, System] = {}
     serving: Serving = Serving()
+    alerts: Alerts = Alerts()
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ class Company:
     settings: Settings
     systems: dict[str, System]
     serving: Serving = field(default_factory=Serving)
+    alerts: Alerts = field(default_factory=Alerts)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -318,7 +321,7 @@ def load_company(folder: Path | str) -> Company:
     settings = Settings.model_validate(
         {key: value for key, value in content.items() if key in Settings.model_fields}
     )
-    company = Company(folder, settings, parsed.systems, parsed.serving)
+    company = Company(folder, settings, parsed.systems, parsed.serving, parsed.alerts)
     problems = list(_misnamed(company))
     if problems:
         raise ConfigError("\n".join(_at(path, lines, where) + what for where, what in problems))
@@ -383,8 +386,9 @@ def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Ite
             what = unknown("key", where[-1], _known_keys(place))
         elif is_lacking:
             what = f"`{key}` is missing"
-        elif (
-            FETCH in where or SERVING in where[:1]
+        elif FETCH in where or where[0] in (
+            SERVING,
+            ALERTS,
         ):  # whose values may be secrets that somebody wrote down
             what = f"`{key}`: {_plain(problem['msg'])}"
         else:
@@ -404,6 +408,8 @@ def _known_keys(where: tuple) -> list[str]:
         return keys_at(where[3:])
     if where[0] == SERVING and len(where) > 1:
         return list((Server if len(where) > 2 else Serving).model_fields)
+    if where[0] == ALERTS and len(where) > 1:
+        return list((Mail if len(where) > 2 else Alerts).model_fields)
     return list((System if where[0] == "systems" and len(where) > 1 else _File).model_fields)
 
 

@@ -80,6 +80,7 @@ class Night:
     reports: dict[str, FeedReport] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
+    found_dead: tuple[str, ...] = ()  # runs that were killed, found by this one
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -317,13 +318,13 @@ def open_night(
     """
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
         ledger = Ledger(company.ledger)
-        clear_leftovers(company, ledger)
+        dead = clear_leftovers(company, ledger)
         finish(company, ledger, as_of)
         run, sequence = _new_run(company, ledger, as_of)
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
         reach("night opened")
-        night = Night(company, ledger, run, sequence)
+        night = Night(company, ledger, run, sequence, found_dead=dead)
         try:
             yield night
         finally:
@@ -336,11 +337,15 @@ def open_night(
                 shutil.rmtree(night.folder, ignore_errors=True)
 
 
-def clear_leftovers(company: Company, ledger: Ledger) -> None:
-    """Whoever holds the lock is alone: a run that says it is running was killed."""
+def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:
+    """Clear away what killed runs left, and name them: whoever holds the lock is alone, so a run
+    that says it is running was killed.
+    """
     published = publishing.current(company)
+    dead = []
     for run in ledger.runs():
         if run["status"] == RUNNING:
+            dead.append(run["run_id"])
             made_it = published is not None and published.run == run["run_id"]
             if not made_it:  # a version that was whole already was nobody's yet
                 discard(company.versions / run["run_id"])
@@ -349,6 +354,7 @@ def clear_leftovers(company: Company, ledger: Ledger) -> None:
     for left in company.work.glob("*"):
         if left.name != DEV:
             discard(left)
+    return tuple(dead)
 
 
 def _new_run(company: Company, ledger: Ledger, as_of: date) -> tuple[Run, int]:

@@ -51,7 +51,7 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         )
     if result.success:
         return Outcome(_published_by(result), ())
-    problems, is_locked = _problems(result)
+    problems, is_locked = problems_in(result.all_events)
     return Outcome(None, tuple(problems), is_locked)
 
 
@@ -81,10 +81,10 @@ def _published_by(result) -> str:
     return Path(made.metadata["version"].value).name
 
 
-def _problems(result) -> tuple[list[str], bool]:
-    """Every reason for which the run failed, in words, and whether it was the lock."""
+def problems_in(events) -> tuple[list[str], bool]:
+    """Every reason for which a run failed, in words, and whether it was the lock."""
     problems, is_locked = [], False
-    for event in result.all_events:
+    for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
             said = data.user_failure_data.description if data.user_failure_data else None

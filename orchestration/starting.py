@@ -31,6 +31,13 @@ SYSTEMS = """\
 #         orders:   # a feed, or a folder that the system's mapping matches
 {table}
 #
+# Whom a night tells that failed, was held back by a check, saw other columns than before, or
+# that the figures are late: docs/alerts.md.
+# alerts:
+#   webhook: ${{KIZUNA_WEBHOOK}}   # any address that understands Slack's
+#   mail: {{host: smtp.example.com, user: kizuna, password: "${{SMTP_PASSWORD}}",
+#     sender: kizuna@example.com, to: [owner@example.com]}}
+#
 # A PostgreSQL database of its own can show the marts beside the published files.
 # serving:
 #   postgres:

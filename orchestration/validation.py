@@ -13,6 +13,7 @@ from typing import Any
 
 import expectations
 
+NAME = "great_expectations"
 SUITES = sorted(
     module.name for module in pkgutil.iter_modules(expectations.__path__) if module.name[0] != "_"
 )

@@ -8,9 +8,8 @@ from orchestration import progress
 from orchestration.defs.sources import FEEDS, key
 from orchestration.night import Night
 from orchestration.steps import reach
-from orchestration.validation import MART_SUITES, RAW_SUITES, Judgement, judge
+from orchestration.validation import MART_SUITES, NAME, RAW_SUITES, Judgement, judge
 
-NAME = "great_expectations"
 RAW = {suite: feed for feed in FEEDS if (suite := f"raw_{feed.source}_{feed.name}") in RAW_SUITES}
 
 

@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date
 
 import dagster as dg
 
 from orchestration import progress
+from orchestration.alerting.sending import send
+from orchestration.alerting.words import not_begun, of_night
 from orchestration.company import load_company
 from orchestration.history import hasten
 from orchestration.live.readiness import refuse_unready
+from orchestration.lock import LockHeld
 from orchestration.night import Night, open_night
+from orchestration.running import problems_in
 from orchestration.settings import company_folder
 
 FIRST_DAY = "2000-01-01"  # no export reaches further back
@@ -30,26 +35,38 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
         raise dg.Failure("A night needs a business date: choose one partition.")
     if context.instance:
         context.instance.add_run_tags(run.run_id, {PROCESS: str(os.getpid())})
-    company = load_company(company_folder())
+    company, day = load_company(company_folder()), date.fromisoformat(run.tags[PARTITION])
     refuse_unready(company)
-    with open_night(
-        company,
-        date.fromisoformat(run.tags[PARTITION]),
-        context.resource_config["wait_seconds"],
-        lambda holder: progress.done(f"waiting for {holder}"),
-    ) as opened:
+    wait = context.resource_config["wait_seconds"]
+    with ExitStack() as stack:
+        try:
+            night = open_night(
+                company, day, wait, lambda holder: progress.done(f"waiting for {holder}")
+            )
+            opened = stack.enter_context(night)
+        except Exception as error:
+            if wait or not isinstance(error, LockHeld):  # else somebody sits before it
+                send(company, [not_begun(company, day, error)])
+            raise
         if context.instance:
             fail_the_dead(context.instance)
         yield opened
+    if context.instance:
+        logged = context.instance.all_logs(run.run_id)
+        events = [entry.dagster_event for entry in logged if entry.dagster_event]
+        send(company, of_night(opened, problems_in(events)[0]))
 
 
-def fail_the_dead(instance: dg.DagsterInstance) -> None:
-    """Mark as failed what Dagster still takes for running though its process is gone."""
+def fail_the_dead(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed what Dagster still takes for running though its process is gone; its ids."""
+    dead = []
     going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
     for run in instance.get_runs(going):
         process = run.tags.get(PROCESS)
         if process and not _lives(int(process)):
             instance.report_run_failed(run, f"Process {process} is gone: it was killed.")
+            dead.append(run.run_id)
+    return dead
 
 
 def _lives(process: int) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from orchestration.company import CONFIG, Company, ConfigError, locate, unknown
+from orchestration.company import ALERTS, CONFIG, Company, ConfigError, locate, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.mapping import mapping_of
 from orchestration.live.config import Bucket, Folder, Place, Rows, Sftp, Table
@@ -20,13 +20,17 @@ def refuse_misfits(company: Company) -> None:
 
 
 def refuse_unready(company: Company, only: str | None = None) -> None:
-    """Raise ConfigError where a package or a secret is missing that a system's source, or the
-    server of the marts, needs.
+    """Raise ConfigError where a package or a secret is missing that a system's source, the server
+    of the marts or an alert needs.
     """
     problems: list[tuple[Where, str]] = []
     for name, where, place in _places(company):
         if only in (None, name):
             problems += _lacking(name, where, place)
+    for variable in company.alerts.secrets if only is None else ():
+        if secret(variable) is None:
+            what = f"`alerts` needs the variable {variable}, which is not in the environment"
+            problems.append(((ALERTS,), what))
     _refuse(company, problems)
 
 

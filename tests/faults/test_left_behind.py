@@ -13,6 +13,8 @@ from faults.test_killed import LAST_GOOD, converges
 
 import orchestration.night
 from orchestration.ledger import VERSION, Ledger
+from orchestration.publishing import KEPT
+from orchestration.running import Outcome
 
 
 def leave(path: Path, content: bytes = b"half") -> None:
@@ -62,6 +64,24 @@ def test_of_a_newer_release_nothing_is_touched_and_the_pointer_still_moves(
     assert kizuna("rollback", "--company", injured.folder).exit_code == 0
     assert injured.current() == "2026-01-09-001"
     seen("refused, named; rolled back")
+
+
+def test_three_missed_nights_are_caught_up_once_each(
+    injured: Shop, kizuna: Kizuna, monkeypatch: pytest.MonkeyPatch, seen: Seen
+):
+    def small(company, day: date, wait: float) -> Outcome:
+        return Outcome(night(company.folder, day, wait).run, ())
+
+    monkeypatch.setattr("orchestration.running.run_night", small)
+    monkeypatch.setattr("orchestration.report.night", lambda *_: None)
+    monkeypatch.setattr("orchestration.cli._yesterday", lambda _: date(2026, 1, 13))
+    for said in ("as of 2026-01-13", "no night was missed"):
+        result = kizuna("catch-up", "--company", injured.folder)
+        assert result.exit_code == 0 and said in result.output, result.output
+    runs = [run["run_id"] for run in Ledger(injured.data / "ledger.sqlite").runs()][KEPT:]
+    assert runs == [f"2026-01-{day}-001" for day in (11, 12, 13)]
+    assert injured.current() == "2026-01-13-001"
+    seen("three nights, once each")
 
 
 class Earlier(datetime):
