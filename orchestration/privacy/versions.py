@@ -64,13 +64,13 @@ def forget_in_versions(company: Company, names: Names, *, dry: bool = False) -> 
         if sum(rows.values()):
             found[version.run] = max(rows.values())
         if not dry:
-            _write_manifest(version)
+            _write_manifest(version, company)
     return found
 
 
-def _write_manifest(version: publishing.Version) -> None:
+def _write_manifest(version: publishing.Version, company: Company) -> None:
     """Have the manifest say what the files hold by now."""
-    marts = _rows(version.folder / publishing.WHOLE)
+    marts = _rows(version.folder / publishing.WHOLE, company)
     hashes = {name: digest(version.folder / name) for name in version.manifest["files"]}
     rows = {name: marts.get(name, count) for name, count in version.manifest["rows"].items()}
     manifest = {**version.manifest, "rows": rows, "files": hashes}
@@ -79,17 +79,22 @@ def _write_manifest(version: publishing.Version) -> None:
         files.replace(version.folder / publishing.MANIFEST, lambda p: bool(p.write_text(text)))
 
 
-def _rows(path: Path) -> dict[str, int]:
-    with duckdb.connect(str(path), read_only=True) as connection:
+def _rows(path: Path, company: Company) -> dict[str, int]:
+    """Rows of each mart; attached, for a reader in this process may have the old file open."""
+    connection = duck.connect(company.work / "privacy")
+    try:
+        connection.execute(f"attach {duck.text(path)} as held (read_only)")
         tables = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'marts'"
+            "select table_name from information_schema.tables"
+            " where table_catalog = 'held' and table_schema = 'marts'"
         ).fetchall()
-        return {
-            name: connection.execute(f"select count(*) from marts.{duck.name(name)}").fetchall()[0][
-                0
-            ]
-            for (name,) in tables
-        }
+        counted = {}
+        for (name,) in tables:
+            rows = connection.execute(f"select count(*) from held.marts.{duck.name(name)}")
+            ((counted[name],),) = rows.fetchall()
+        return counted
+    finally:
+        connection.close()
 
 
 # ---- one file
