@@ -465,7 +465,7 @@ def erase(
     from orchestration.ledger import Ledger
     from orchestration.lock import LockHeld, only_writer
     from orchestration.privacy import erasing
-    from orchestration.privacy.deliveries import CannotRewrite
+    from orchestration.privacy.files import CannotRewrite
     from orchestration.privacy.journal import Asked
     from orchestration.privacy.persons import UnknownPerson
     from orchestration.serving.served import serve

@@ -16,7 +16,7 @@ from orchestration.ingest import duck
 from orchestration.landing import Landing
 from orchestration.ledger import Ledger
 from orchestration.privacy import erasing, raw
-from orchestration.privacy.deliveries import CannotRewrite
+from orchestration.privacy.files import CannotRewrite
 from orchestration.privacy.journal import Asked, Journal
 from orchestration.privacy.persons import UnknownPerson
 from orchestration.starting import start_company
@@ -237,6 +237,25 @@ def test_what_is_delivered_again_does_not_bring_a_person_back(company):
     assert any("erased came again" in one for one in landing.load(landing.feeds[0]).warnings)
     again = land(company, 3)
     assert [load.file for load in again.ledger.loads()] == loaded
+
+
+def test_what_a_person_answers_later_is_not_kept_either_whichever_file_comes_first(company):
+    land(company)
+    erase(company, customer="C-77")
+    responses = "response_id,survey_id,customer_id,responded_at\n"
+    answers = "response_id,question_code,numeric_value,text_value\n"
+    put(company, "survey/answers/1.csv", answers + "R-1,comment,,ひとこと\nR-2,comment,,ふたこと\n")
+    land(company, 2)
+    put(company, "survey/responses/2.csv", responses + "R-1,S,C-77,2026-06-01 10:00\n"
+        "R-2,S,C-78,2026-06-01 10:00\nR-3,S,C-77,2026-06-01 11:00\n")  # fmt: skip
+    put(company, "survey/answers/2.csv", answers + "R-3,comment,,みこと\nR-3,nps,9,\n")
+    land(company, 3)
+    assert places_of(company, [*OF_HANA, "ひとこと", "みこと"]) == {}
+    assert places_of(company, ["ふたこと"])
+    assert rows(company, "answers", "response_id, question_code, text_value is null") == [
+        ("R-1", "comment", True), ("R-2", "comment", False),
+        ("R-3", "comment", True), ("R-3", "nps", True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", [

@@ -18,7 +18,7 @@ from orchestration.linking import FIRST, TABLE, Linked, link_persons
 from orchestration.live.fetching import live_folders
 from orchestration.live.readiness import feeds_of
 from orchestration.night import Night
-from orchestration.privacy.deliveries import CannotRewrite
+from orchestration.privacy.files import CannotRewrite
 from orchestration.privacy.nightly import keep_promises
 from orchestration.settings import company_folder
 from orchestration.steps import reach

@@ -25,6 +25,7 @@ from orchestration.privacy.journal import Asked, Journal
 from orchestration.privacy.persons import Person, Register, UnknownPerson
 from orchestration.privacy.versions import Names, forget_in_parquet, forget_in_versions
 
+ANSWERS = "answers"
 Found = dict[str, dict[str, int]]  # by place and thing: how many rows, or places
 
 
@@ -104,10 +105,17 @@ def finish(
 
 
 def forget_again(company: Company, as_of: date, deliveries: Collection[str]) -> None:
-    """Write anew files of a night that brought erased persons back."""
-    known = Forgotten.of(company, Ledger(company.ledger))
+    """Write anew files of a night that brought erased persons back; and answers to responses
+    that came after them.
+    """
+    ledger = Ledger(company.ledger)
+    known = Forgotten.of(company, ledger)
+    of_answers = {load.file for load in ledger.loads() if load.feed == ANSWERS}
     with closing(Deliveries(company, as_of, known)) as landing:
-        landing.forget(None, only=deliveries)
+        landing.forget(None, only={*deliveries, *of_answers})
+    for path, feed, system in raw.raw_files(company, ledger):
+        if feed.name == ANSWERS:
+            raw.forget_kept(ledger, path, feed, system, known)
 
 
 def meant(company: Company, ledger: Ledger, persons: Sequence[Person]) -> Forgotten:

@@ -9,6 +9,10 @@ from orchestration.disk import rename_in
 ASIDE = ".erasing"  # what an ending of a name says that is swept, and never read as data
 
 
+class CannotRewrite(Exception):
+    """A file cannot be looked into, or not be written; the message names it and what to do."""
+
+
 def replace(path: Path, write: Callable[[Path], bool]) -> bool:
     """Have `write` make the file anew at the path that it is given; where it says that nothing
     changed the file stays as it is. Whoever has the old one open keeps it until they close it.

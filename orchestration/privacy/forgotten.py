@@ -38,7 +38,7 @@ class Forgotten:
     """The tombstones of a company, and what is needed to hold a row against them."""
 
     key: bytes
-    stones: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    stones: dict[tuple[str, str], str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)  # whose customer ids a system's are
 
     @classmethod

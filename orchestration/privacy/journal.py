@@ -44,6 +44,7 @@ create table if not exists rewritten_files (
     primary key (path, sha256)
 );
 """
+REMEMBER = "insert or replace into tombstones values (:kind, :hash, :stand_in, :number)"
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,12 @@ class Journal:
         )
         with self.ledger.transaction() as db:
             db.execute("insert into erasures values (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            db.executemany(
-                "insert or replace into tombstones values (:kind, :hash, :stand_in, :number)",
-                ({**asdict(one), "number": number} for one in tombstones),
-            )
+            db.executemany(REMEMBER, ({**asdict(one), "number": number} for one in tombstones))
+
+    def remember(self, number: int, tombstones: Iterable[Tombstone]) -> None:
+        """More by which a person is known who was erased already."""
+        with self.ledger.transaction() as db:
+            db.executemany(REMEMBER, ({**asdict(one), "number": number} for one in tombstones))
 
     def unfinished(self) -> list[int]:
         with self.ledger.transaction() as db:

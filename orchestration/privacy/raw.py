@@ -18,13 +18,17 @@ from orchestration.privacy import files
 from orchestration.privacy.forgotten import (
     ADDRESSES,
     ANYWHERE,
+    RESPONSE,
+    STAND_IN,
     Forgotten,
     applied,
     id_columns,
     is_about_persons,
 )
+from orchestration.privacy.journal import Journal, Tombstone
 from orchestration.vault import Keeper, Vault
 
+RESPONSES = "responses"  # the feed whose answers name no person
 ADDRESS_IN_TEXT = re.compile(r"[^\s,;:\"'<>()|]+@[^\s,;:\"'<>()|]+|\+?\d[\d ().-]{7,}\d")
 
 
@@ -149,13 +153,33 @@ def _write(table: pa.Table, path: Path) -> bool:
     return True
 
 
+def remember_responses(
+    path: Path, feed: Feed, system: str, known: Forgotten, ledger: Ledger
+) -> None:
+    """Know the answers of a forgotten person's new responses too: they name only the response."""
+    stones: dict[int, list[Tombstone]] = {}
+    for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
+        _, own = known.edits(feed, batch, system)
+        for row, stand_in in own.items():
+            if digits := stand_in.removeprefix(STAND_IN).partition("-")[0]:
+                hashed = known.hash(RESPONSE, f"{system}:{batch['response_id'][row].as_py()}")
+                stones.setdefault(int(digits), []).append(Tombstone(RESPONSE, hashed, stand_in))
+    for number, of_person in stones.items():
+        Journal(ledger).remember(number, of_person)
+        known.stones.update({(one.kind, one.hash): one.stand_in for one in of_person})
+
+
 def forget_landed(
     folder: Path, quarantine: Path, feed: Feed, system: str, known: Forgotten, company: Company
 ) -> tuple[int, set[int | None]]:
     """Forget persons in what a night has just read of a file: the rows of raw that changed, and
     the lines of those that were set aside.
     """
-    rows = sum(forget_rows(path, feed, system, known) for path in sorted(folder.glob("*.parquet")))
+    paths = sorted(folder.glob("*.parquet"))
+    if feed.name == RESPONSES:
+        for path in paths:
+            remember_responses(path, feed, system, known, Ledger(company.ledger))
+    rows = sum(forget_rows(path, feed, system, known) for path in paths)
     if not quarantine.is_file():
         return rows, set()
     suspects = Suspects(company, known)

@@ -54,7 +54,12 @@ def scrub(company: Company, wanted: re.Pattern[str], *, dry: bool = False) -> di
     for path in _logs(company):
         with path.open("rb") as file:
             is_database = file.read(len(SQLITE)) == SQLITE
-        count = (_scrub_database if is_database else _scrub_text)(path, wanted, dry)
+        try:
+            count = (_scrub_database if is_database else _scrub_text)(path, wanted, dry)
+        except sqlite3.OperationalError as error:
+            raise files.CannotRewrite(
+                f"{path}: {error}: stop `kizuna dev`, or whatever has it open, and try again"
+            ) from None
         if count:
             found[path.name] = found.get(path.name, 0) + count
     return found
