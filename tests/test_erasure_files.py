@@ -1,6 +1,7 @@
 """Files, raw, vault and ledger once a person is forgotten: every format, and nobody else."""
 
 import gzip
+import re
 from datetime import date, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from remains import places_of
+from test_vendors import Delivered
 
 from orchestration.company import load_company
 from orchestration.ingest import duck
@@ -334,3 +336,34 @@ def test_persons_whom_a_feed_names_are_found_and_strangers_told(company):
     assert places_of(company, OF_HANA) == {}
     assert erasing.requested(company, datetime(2026, 6, 1, 15), DAY)[0] == []
     assert len(Journal(Ledger(company.ledger)).audit()) == 2
+
+
+ADDRESSED = ("shopify", "rakuten", "eccube", "hubspot", "klaviyo", "salesforce", "zendesk")
+
+
+@pytest.mark.parametrize(
+    "vendor",
+    [v if v in ("shopify", "rakuten") else pytest.param(v, marks=pytest.mark.sweep)
+     for v in ADDRESSED],
+)  # fmt: skip
+def test_of_a_vendors_export_a_person_goes_and_its_things_are_read_anew_as_before(vendor, tmp_path):
+    delivered = Delivered(vendor, tmp_path)
+    company, address = delivered.company, None
+    lines = {p: p.read_bytes() for p in company.landing.rglob("*") if p.is_file()}
+    for address in re.findall(rb"[\w.+-]+@[\w-]+\.[\w.]+", b"".join(lines.values())):
+        try:
+            erase(company, email=address.decode())
+            break
+        except UnknownPerson:
+            continue
+    assert places_of(company, [address.decode(), address.decode().lower()]) == {}
+    for path, content in lines.items():
+        assert len(path.read_bytes().splitlines()) == len(content.splitlines())
+    before = delivered.rows("orders", ["order_id", "status", "total"])
+    ledger = Ledger(company.ledger)
+    ledger.read_again(load.number for load in ledger.loads())
+    land(company, 30)
+    kept = (
+        {tuple(row.values()) for row in delivered.rows("orders", [*before[0]])} if before else set()
+    )
+    assert kept == {tuple(row.values()) for row in before}

@@ -126,14 +126,14 @@ def unpack(
     decoded = folder / "decoded"
     for encoding in encodings[:-1]:
         try:
-            _write(decoded, _decoded(path, codec_of(path, encoding) or encoding))
+            _write(decoded, decoded_chunks(path, codec_of(path, encoding) or encoding))
         except RejectedError:
             continue
         return decoded
     codec = codec_of(path, encodings[-1] if encodings else None)
     if codec is None:
         return path
-    _write(decoded, _decoded(path, codec))
+    _write(decoded, decoded_chunks(path, codec))
     return decoded
 
 
@@ -251,7 +251,7 @@ def _is_japanese_utf8(path: Path) -> bool:
     return found
 
 
-def _decoded(path: Path, codec: str) -> Iterator[bytes]:
+def decoded_chunks(path: Path, codec: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(codec)()
     line, start = 1, 0
     with path.open("rb") as file:

@@ -24,7 +24,7 @@ from orchestration.ingest.writing import BATCH_ROWS, places_of
 from orchestration.landing import Landing
 from orchestration.ledger import Load
 from orchestration.privacy import files, formats
-from orchestration.privacy.edits import PHONE, MappedEdit, Rows, canonical_edit
+from orchestration.privacy.edits import MappedEdit, Rows, canonical_edit
 from orchestration.privacy.files import CannotRewrite
 from orchestration.privacy.forgotten import (
     Edits,
@@ -36,6 +36,7 @@ from orchestration.privacy.journal import Journal
 from orchestration.privacy.raw import Suspects
 
 RUN = "erasing"
+PHONE = r"\+?\d[\d ().-]{8,}"
 ARCHIVES = (b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\xd0\xcf\x11\xe0")
 
 

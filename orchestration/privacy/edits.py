@@ -18,8 +18,6 @@ from orchestration.privacy.forgotten import (
 )
 from orchestration.privacy.formats import Cells, Edit
 
-PHONE = r"\+?\d[\d ().-]{8,}"
-
 
 @dataclass
 class Rows:
@@ -80,6 +78,8 @@ class MappedEdit:
     ):
         self.called = mapping.files[entry].called(table.columns)
         self.kept, self.ids = columns_kept(mapping, self.called, delivery.feeds)
+        # what a step makes of a column cannot be seen: it may be an id
+        self.of_steps = mentioned(self.called, list(mapping.steps.values()))
         self.keys = columns_of_keys(mapping, self.called, delivery.feeds)
         self.rows, self.spelt, self.known = rows, spelt, known
         self.feeds, self.system = delivery.feeds, delivery.system
@@ -103,7 +103,9 @@ class MappedEdit:
                 continue
             if name in self.ids:
                 cells[position] = self._stand_in(value) or own or ("" if "@" in value else value)
-            elif name not in self.kept or "@" in value or re.fullmatch(PHONE, value):
+            elif name in self.of_steps and (stand_in := self._stand_in(value)):
+                cells[position] = stand_in
+            elif name not in self.kept or "@" in value or value in self.spelt:
                 cells[position] = ""
         return cells if cells != before else None
 

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ Cells = list[str | None]
 Edit = Callable[[int, Cells], Cells | None]
 # Whether a line that is no row has to go.
 Suspect = Callable[[str], bool]
-BOMS = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+BOMS = {codec: mark for mark, codec in unpacking.MARKS.items()}
 
 
 @dataclass(frozen=True)
@@ -65,21 +66,29 @@ class Counter:
 def _plain(file: Delivered, folder: Path) -> tuple[str | None, Path]:
     """The codec of a text file, where it is another than UTF-8, and its plain content."""
     encodings = file.layout.encodings
+    plain = unpacking.unpack(file.path, file.form, encodings, folder, file.max_ratio)
     if file.form.format not in unpacking.TEXT_FORMATS:
-        return None, unpacking.unpack(file.path, file.form, (), folder, file.max_ratio)
-    for encoding in encodings[:-1]:
-        try:
-            plain = unpacking.unpack(file.path, file.form, (encoding,), folder, file.max_ratio)
-            return _codec(file, encoding, folder), plain
-        except RejectedError:
-            continue
-    plain = unpacking.unpack(file.path, file.form, encodings[-1:], folder, file.max_ratio)
-    return _codec(file, encodings[-1] if encodings else None, folder), plain
-
-
-def _codec(file: Delivered, encoding: str | None, folder: Path) -> str | None:
+        return None, plain
     unpacked = folder / "unpacked" if file.form.compression else file.path
-    return unpacking.codec_of(unpacked, encoding)
+    for encoding in encodings[:-1]:
+        codec = unpacking.codec_of(unpacked, encoding)
+        if _is_valid(unpacked, codec or encoding):
+            return codec or _marked(unpacked), plain
+    return unpacking.codec_of(unpacked, encodings[-1] if encodings else None), plain
+
+
+def _is_valid(path: Path, codec: str) -> bool:
+    try:
+        deque(unpacking.decoded_chunks(path, codec), maxlen=0)
+    except RejectedError:
+        return False
+    return True
+
+
+def _marked(path: Path) -> str | None:
+    """UTF-8 with its mark, which decoding takes away."""
+    with path.open("rb") as file:
+        return "utf-8" if file.read(3) == codecs.BOM_UTF8 else None
 
 
 # ---- text

@@ -23,6 +23,7 @@ from orchestration.privacy.journal import Tombstone
 from orchestration.vault import Vault
 
 CONTACTS = ("email", "phone")  # of customers, and kinds of identities, that lead to one person
+SHARED = "{} persons share that e-mail address: name one of them by a customer id"
 
 
 class UnknownPerson(Exception):
@@ -153,19 +154,23 @@ class Register:
     def by_address(self, token: str) -> Person:
         persons = {self._cluster(key) for key in self._holders([token]).get(token, ())}
         if len(persons) > 1:
-            raise UnknownPerson(
-                f"{len(persons)} persons share that e-mail address: name one by a customer id"
-            )
+            raise UnknownPerson(SHARED.format(len(persons)))
         if persons:
             return self.described(persons.pop())
-        if not any(
-            self._all(f"select 1 from {self._rows(feed)} where {name} = ? limit 1", token)
-            for feed, name in self._address_columns()
-        ):
+        named: set[tuple[str, ...]] = set()
+        for feed, name in self._address_columns():
+            key = self._key(feed, "customer_id") if "customer_id" in id_columns(feed) else "null"
+            found = self._all(
+                f"select distinct {key} from {self._rows(feed)} where {name} = ?", token
+            )
+            named |= {self._cluster(one) if one else () for (one,) in found}
+        if not named:
             raise UnknownPerson(
                 "nobody is known by that e-mail address (it may have been erased already)"
             )
-        return self.described((), frozenset([token]))
+        if len(customers := named - {()}) > 1:
+            raise UnknownPerson(SHARED.format(len(customers)))
+        return self.described(customers.pop() if customers else (), frozenset([token]))
 
     def _cluster(self, key: str) -> tuple[str, ...]:
         """All ids of the person of one, the one that names the person first."""
