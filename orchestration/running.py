@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,19 @@ class Outcome:
 def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome:
     """One night, in this process, through Dagster's job and into its history of runs."""
     serve(company.folder)
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        return _run(company, as_of, wait_seconds)
+    except DBAPIError as error:  # that history cannot be written, say for want of room
+        folder = dagster_folder(company)
+        free = shutil.disk_usage(folder).free
+        return Outcome(None, (f"{folder}: {error.orig}, with {free / 1e6:,.0f} MB free there",))
+    except OSError as error:
+        return Outcome(None, (str(error),))
+
+
+def _run(company: Company, as_of: date, wait_seconds: float) -> Outcome:
     import dagster as dg
 
     config = {
@@ -68,12 +82,13 @@ def _aside(company: Company) -> Iterator[None]:
     """What libraries print goes to data/night.log; what the night says goes to its listener."""
     path = company.data / "night.log"
     path.write_text("")  # and appended to: what is erased of it meanwhile leaves no hole
-    with (
-        path.open("a") as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        yield
+    log = path.open("a")
+    try:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # of a disk that is full, which better words name
+            log.close()
 
 
 def _published_by(result) -> str:

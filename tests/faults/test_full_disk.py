@@ -19,7 +19,7 @@ from orchestration.verification import verify
 
 SIZE = "48m"
 SMALL = (0, 20_000, 90_000, 300_000, 700_000)  # bytes that are left
-NAMED = re.compile(r"No space left on device|full|not enough space|ENOSPC", re.I)
+NAMED = re.compile(r"No space left on device|disk is full|disk I/O error", re.I)
 
 
 @pytest.fixture
