@@ -53,7 +53,10 @@ def scrub(company: Company, wanted: re.Pattern[str], *, dry: bool = False) -> di
     found = {}
     for path in _logs(company):
         with path.open("rb") as file:
-            is_database = file.read(len(SQLITE)) == SQLITE
+            head = file.read(len(SQLITE))
+        if head.startswith(b"PAR1"):  # cells, and not text
+            continue
+        is_database = head == SQLITE
         try:
             count = (_scrub_database if is_database else _scrub_text)(path, wanted, dry)
         except sqlite3.OperationalError as error:
@@ -66,12 +69,16 @@ def scrub(company: Company, wanted: re.Pattern[str], *, dry: bool = False) -> di
 
 
 def _logs(company: Company) -> Iterator[Path]:
-    folders = {company.data / "dagster", dagster_folder(company)}
-    yield from (path for path in sorted(company.data.glob("*.log")) if path.is_file())
-    for folder in sorted(folders):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.name.endswith(("-wal", "-shm", "-journal")):
-                yield path
+    """Logs, Dagster's history, and whatever else lies in data/ and is not written anew by rows."""
+    known = {
+        company.raw, company.quarantine, company.keys, company.vault, company.work,
+        company.versions, company.current, company.ledger, company.lock,
+    }  # fmt: skip
+    others = {path for path in company.data.iterdir() if path not in known}
+    for path in sorted({*others, dagster_folder(company)}):
+        for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if one.is_file() and not one.name.endswith(("-wal", "-shm", "-journal")):
+                yield one
 
 
 def _scrub_text(path: Path, wanted: re.Pattern[str], dry: bool) -> int:
