@@ -3,18 +3,25 @@
 import json
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
+from aiosmtpd.smtp import AuthResult
 from conftest import Kizuna
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from faults.small_night import KEY, Shop, orders
 
 from orchestration.alerting.config import KINDS
@@ -65,12 +72,57 @@ class Box(Message):
         self.mails.append(message)
 
 
-@pytest.fixture
-def box() -> Iterator[Controller]:
+def opened(**more: object) -> Controller:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    server = Controller(Box(), hostname="127.0.0.1", port=port)
+    server = Controller(Box(), hostname="127.0.0.1", port=port, **more)
     server.start()
+    return server
+
+
+@pytest.fixture
+def box() -> Iterator[Controller]:
+    server = opened()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def private_box(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
+    """A server that takes mail of those it knows alone, by TLS, with a certificate of its own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "server.pem"
+    whole = serialization.Encoding.PEM
+    private = key.private_bytes(
+        whole, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + certificate.public_bytes(whole))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+    def knows(server, session, envelope, mechanism, said) -> AuthResult:
+        known = (said.login, said.password) == (b"kizuna", b"pass word")
+        return AuthResult(success=known, handled=False)
+
+    server = opened(
+        tls_context=context, require_starttls=True, authenticator=knows, auth_required=True
+    )
     yield server
     server.stop()
 
@@ -105,6 +157,23 @@ def test_a_night_that_stopped_is_told_by_both_ways_with_place_and_remedy(tmp_pat
     assert mail["To"] == "owner@tea.example"
     assert mail["Subject"] == said.split("\n")[0]
     assert mail.get_payload(decode=True).decode().splitlines() == said.splitlines()
+
+
+def test_mail_goes_by_tls_and_with_a_password_that_is_told_nowhere(
+    tmp_path, private_box, monkeypatch
+):
+    mail = mail_to(private_box).replace("security: none", "user: kizuna, password: '${MAIL_PW}'")
+    company = company_with(tmp_path, mail)
+    monkeypatch.setenv("MAIL_PW", "pass word")
+    assert send(company, of_night(night(company), ["why"])) == []
+    assert len(private_box.handler.mails) == 1
+    monkeypatch.setenv("MAIL_PW", "wr0ng")
+    (failed,) = send(company, of_night(night(company), ["why"]))
+    assert "by mail: SMTPAuthenticationError" in failed and "wr0ng" not in failed
+    monkeypatch.delenv("SSL_CERT_FILE")
+    (failed,) = send(company, of_night(night(company), ["why"]))
+    assert "CERTIFICATE_VERIFY_FAILED" in failed
+    assert len(private_box.handler.mails) == 1
 
 
 def test_a_night_that_its_checks_held_back_names_table_and_check(tmp_path, hook):

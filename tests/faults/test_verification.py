@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Kizuna
+from conftest import Kizuna, hashes
 from faults.small_night import Shop
 
 from orchestration.lock import only_writer
@@ -66,6 +66,15 @@ def test_a_file_that_is_another_is_named(
     assert result.exit_code == 1
     assert f"- {path} {how}" in result.output
     assert result.output.count("\n- ") + result.output.count("Error: - ") == 1
+
+
+def test_what_an_erasure_wrote_anew_is_as_it_was_written(injured: Shop, kizuna: Kizuna):
+    before = hashes(injured.data / "raw" / "orders")
+    result = kizuna("erase", "--customer", "c5", "--company", injured.folder)
+    assert result.exit_code == 0, result.output
+    assert hashes(injured.data / "raw" / "orders") != before
+    result = kizuna("verify", "--company", injured.folder)
+    assert result.exit_code == 0, result.output
 
 
 def test_an_earlier_version_can_be_asked_for(injured: Shop, kizuna: Kizuna):
