@@ -175,7 +175,7 @@ def test_what_a_killed_night_left_is_swept_and_written_down(shop, kizuna):
     home = str(shop.data / "dagster")
     with dg.DagsterInstance.from_config(home) as instance:
         killed = instance.create_run_for_job(
-            running._nightly(()),
+            running._nightly((), False),
             status=dg.DagsterRunStatus.STARTED,
             tags={"kizuna/process": str(2**22 + 1)},
         )
