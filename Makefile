@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 AS_OF ?= $(shell sed -n 's/.*"last_day": "\([0-9-]*\)".*/\1/p' seeds/sample/planted.json)
-EXTRAS := --extra live $(if $(shell command -v java),--extra spark)
+EXTRAS := --extra live --extra service $(if $(shell command -v java),--extra spark)
 BIN := .venv/bin
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
