@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from orchestration.company import load_company
 from orchestration.history import DAGSTER_YAML
 from orchestration.ledger import Ledger
 from orchestration.night import Night, Run
+from orchestration.privacy.files import CannotRewrite
+from orchestration.privacy.traces import scrub
 from orchestration.publishing import Version
 from orchestration.settings import ROOT
 
@@ -135,6 +138,7 @@ def test_under_compose_dagster_is_as_ever_but_for_where_its_records_are():
     server, database = COMPOSE["services"]["postgres"], given.pop("storage")["postgres"]
     assert given == yaml.safe_load(DAGSTER_YAML)
     assert database["postgres_db"] == {
+        "scheme": "postgresql+psycopg2",
         "hostname": LOOPBACK,
         "port": int(server["environment"]["PGPORT"]),
         "username": server["environment"]["POSTGRES_USER"],
@@ -143,29 +147,57 @@ def test_under_compose_dagster_is_as_ever_but_for_where_its_records_are():
     }
 
 
-def test_dagster_keeps_its_records_in_a_real_postgresql(tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_dagster_keeps_its_records_in_a_real_postgresql_and_an_erasure_finds_them_there(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+):
     pytest.importorskip("dagster_postgres")
     import dagster as dg
     from live_sources import Wire
     from postgres_server import server
 
+    (tmp_path / "company.yml").write_text("name: Tea\n")
+    company = load_company(tmp_path)
+    home = company.data / "dagster"
+    home.mkdir(parents=True)
     with server(tmp_path / "server", "dagster", "s3cret") as (admin, socket):
         admin.execute("create database dagster owner dagster")
         wire = Wire(socket)
         text = (DEPLOY / "dagster.yaml").read_text(encoding="utf-8")
-        (tmp_path / "dagster.yaml").write_text(text.replace("5433", str(wire.port)))
+        (home / "dagster.yaml").write_text(text.replace("5433", str(wire.port)))
         monkeypatch.setenv("POSTGRES_PASSWORD", "s3cret")
+
+        @dg.op
+        def tell() -> None:
+            raise dg.Failure("C-77, 花村, stands in line 3; 太田 in line 4")
 
         @dg.job
         def small() -> None:
-            pass
+            tell()
 
-        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-            run = instance.create_run_for_job(small)
-        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-            assert instance.get_run_by_id(run.run_id)
-        assert not list(tmp_path.glob("*.db"))
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            run = small.execute_in_process(instance=instance, raise_on_error=False).run_id
+        assert not list(home.rglob("*.db"))
+
+        def told() -> str:
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                assert instance.get_run_by_id(run).is_failure
+                return str(instance.all_logs(run))
+
+        wanted = re.compile("C-77|花村|" + re.escape(json.dumps("花村")[1:-1]))
+        assert "C-77, 花村" in told()
+        counts = scrub(company, wanted, dry=True)
+        assert counts["event_logs"] >= 2 and "C-77, 花村" in told()
+        assert scrub(company, wanted) == counts
+        assert "(erased), (erased), stands in line 3; 太田 in line 4" in told()
+        assert "C-77" not in told() and scrub(company, wanted) == {}
+        admin.execute("checkpoint")
+        tables = b"".join(
+            path.read_bytes() for path in (tmp_path / "server" / "base").glob("*/[0-9]*")
+        )
+        assert b"C-77" not in tables
         wire.close()
+    with pytest.raises(CannotRewrite, match="its PostgreSQL: "):
+        scrub(company, wanted)
 
 
 # ---- what is copied and put back

@@ -18,7 +18,7 @@ from orchestration.history import dagster_folder
 from orchestration.ledger import Ledger, write_export
 from orchestration.linking import TABLE
 from orchestration.linking.decided import FILE
-from orchestration.privacy import files
+from orchestration.privacy import files, records
 from orchestration.privacy.persons import Person
 
 GONE = "(erased)"
@@ -65,6 +65,12 @@ def scrub(company: Company, wanted: re.Pattern[str], *, dry: bool = False) -> di
             ) from None
         if count:
             found[path.name] = found.get(path.name, 0) + count
+    try:
+        if url := records.address(company):
+            found |= records.scrub(url, wanted, GONE, dry)
+    except Exception as error:  # whatever a server or its library comes up with
+        said = f"{dagster_folder(company)}: its PostgreSQL: {str(error).splitlines()[0]}"
+        raise files.CannotRewrite(f"{said}: have it running, and try again") from None
     return found
 
 
