@@ -318,7 +318,7 @@ def test_the_daemon_closes_dead_runs_and_tells_once_a_day_that_marts_are_late(
     serve(tmp_path)
     import dagster as dg
 
-    from orchestration.defs.resources import PROCESS
+    from orchestration.defs.resources import PROCESS, named
     from orchestration.defs.watch import dead_runs, no_fresh_marts
 
     @dg.job
@@ -327,13 +327,14 @@ def test_the_daemon_closes_dead_runs_and_tells_once_a_day_that_marts_are_late(
 
     with dg.DagsterInstance.ephemeral() as instance:
         started = dg.DagsterRunStatus.STARTED
-        dead, alive = (
-            instance.create_run_for_job(small, status=started, tags={PROCESS: str(process)})
-            for process in (2**22 + 1, os.getpid())
+        dead, reused, alive = (
+            instance.create_run_for_job(small, status=started, tags={PROCESS: process})
+            for process in (str(2**22 + 1), f"{os.getpid()} since 1", named(os.getpid()))
         )
         said = dead_runs(dg.build_sensor_context(instance=instance)).skip_message
-        assert said == "closed 1 dead runs"
-        assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
+        assert said == "closed 2 dead runs"
+        for run in (dead, reused):
+            assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(alive.run_id).status == started
         cursor = None
         for _ in range(2):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 
@@ -34,7 +35,7 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
     if run is None or PARTITION not in run.tags:
         raise dg.Failure("A night needs a business date: choose one partition.")
     if context.instance:
-        context.instance.add_run_tags(run.run_id, {PROCESS: str(os.getpid())})
+        context.instance.add_run_tags(run.run_id, {PROCESS: named(os.getpid())})
     company, day = load_company(company_folder()), date.fromisoformat(run.tags[PARTITION])
     refuse_unready(company)
     wait = context.resource_config["wait_seconds"]
@@ -62,11 +63,22 @@ def fail_the_dead(instance: dg.DagsterInstance) -> list[str]:
     dead = []
     going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
     for run in instance.get_runs(going):
-        process = run.tags.get(PROCESS)
-        if process and not _lives(int(process)):
+        process, _, _ = (known := run.tags.get(PROCESS, "")).partition(" ")
+        if process and (not _lives(int(process)) or named(int(process)) != known):
             instance.report_run_failed(run, f"Process {process} is gone: it was killed.")
             dead.append(run.run_id)
     return dead
+
+
+def named(process: int) -> str:
+    """A process by its number and, where that can be seen, its start: in a container that was
+    started again, or after a reboot, the same numbers are soon given again.
+    """
+    try:
+        known = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return str(process)
+    return f"{process} since {known.rpartition(')')[2].split()[19]}"  # proc(5): starttime
 
 
 def _lives(process: int) -> bool:
