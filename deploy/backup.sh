@@ -3,7 +3,7 @@
 # usage: backup.sh COMPANY COPY
 set -eu
 company=$1 copy=$2
-exec 9>> "$company/data/lock"
+exec 9< "$company/data/lock" # that of a night; made by root it would keep the next one out
 flock -w 21600 9 || { echo "$company/data/lock: held for 6 hours: $(cat "$company/data/lock")" >&2; exit 3; }
 echo "{\"pid\": $$, \"run\": \"backup\"}" > "$company/data/lock"
 mkdir -p -m 700 "$copy"

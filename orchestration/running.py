@@ -33,12 +33,15 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
 
     try:
         return _run(company, as_of, wait_seconds)
-    except DBAPIError as error:  # that history cannot be written, say for want of room
-        folder = dagster_folder(company)
-        free = shutil.disk_usage(folder).free
-        return Outcome(None, (f"{folder}: {error.orig}, with {free / 1e6:,.0f} MB free there",))
     except OSError as error:
         return Outcome(None, (str(error),))
+    except Exception as error:  # that history cannot be written: no room, or its server is away
+        why = error if isinstance(error, DBAPIError) else error.__cause__
+        if not isinstance(why, DBAPIError):
+            raise
+        folder, said = dagster_folder(company), " ".join(str(why.orig).split())
+        free = shutil.disk_usage(folder).free
+        return Outcome(None, (f"{folder}: {said}, with {free / 1e6:,.0f} MB free there",))
 
 
 def _run(company: Company, as_of: date, wait_seconds: float) -> Outcome:

@@ -200,6 +200,22 @@ def test_dagster_keeps_its_records_in_a_real_postgresql_and_an_erasure_finds_the
         scrub(company, wanted)
 
 
+def test_a_night_whose_records_cannot_be_kept_says_so(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, kizuna: Kizuna
+):
+    pytest.importorskip("dagster_postgres")
+    (tmp_path / "company.yml").write_text("name: Tea\n")
+    home = tmp_path / "data" / "dagster"
+    home.mkdir(parents=True)
+    text = (DEPLOY / "dagster.yaml").read_text(encoding="utf-8")
+    (home / "dagster.yaml").write_text(text.replace("5433", "9"))  # where nobody listens
+    monkeypatch.setenv("POSTGRES_PASSWORD", "s3cret")
+    result = kizuna("night", "--company", tmp_path, "--as-of", "2026-01-11")
+    assert result.exit_code == 1
+    assert f"- {home}: " in result.output and "Connection refused" in result.output
+    assert "s3cret" not in result.output
+
+
 # ---- what is copied and put back
 
 
@@ -322,7 +338,7 @@ def test_every_alert_that_is_sent_is_on_the_page_and_no_other(tmp_path: Path):
 
 def test_what_is_seen_at_two_in_the_morning_is_what_the_code_says():
     said = set().union(*map(strings, (ROOT / "orchestration").rglob("*.py")))
-    of_others = {"No space left on device", "STARTED"}
+    of_others = {"No space left on device", "Connection refused", "DIR/data/dagster", "STARTED"}
     seen = [one for row in table("02:00") for one in re.findall(r"`(.+?)`", row[0])]
     assert len(seen) > 20
     assert [one for one in seen if one not in of_others and not any(one in s for s in said)] == []
