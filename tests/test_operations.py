@@ -32,6 +32,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
 UNITS = sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")])
 LOOPBACK = "127.0.0.1"
+copies = pytest.mark.skipif(not shutil.which("rsync"), reason="backup.sh wants rsync")
 
 
 def unit(path: Path) -> configparser.ConfigParser:
@@ -223,6 +224,7 @@ def backed_up(shop: Shop, copy: Path) -> None:
     subprocess.run([DEPLOY / "backup.sh", shop.folder, copy], check=True, timeout=60)
 
 
+@copies
 def test_a_company_that_was_lost_is_put_back_and_goes_on(
     injured: Shop, twin: dict[str, str], tmp_path: Path, kizuna: Kizuna
 ):
@@ -249,6 +251,7 @@ def test_a_company_that_was_lost_is_put_back_and_goes_on(
     assert injured.result() == twin
 
 
+@copies
 def test_parts_of_two_moments_are_told(injured: Shop, tmp_path: Path, kizuna: Kizuna):
     backed_up(injured, tmp_path / "copy")
     assert injured.night(11).code == 0
@@ -257,6 +260,7 @@ def test_parts_of_two_moments_are_told(injured: Shop, tmp_path: Path, kizuna: Ki
     assert result.exit_code == 1 and "is in no ledger" in result.output
 
 
+@copies
 def test_no_copy_is_made_while_somebody_writes_and_nobody_writes_meanwhile(
     injured: Shop, tmp_path: Path, kizuna: Kizuna
 ):
