@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from orchestration.landing import Landing
 from orchestration.live.fetching import Fetched, fetch
 
 D = "2026-06-30"
+AWAY = "127.0.0.2"  # this machine too, but spoken to as any other
 
 
 class Live:
@@ -62,14 +64,51 @@ class Live:
         return b"".join(p.read_bytes() for p in self.folder.rglob("*") if p.is_file())
 
 
-class Wire:
-    """A port of 127.0.0.1 that leads to a server; after `limit` bytes of answers it is cut."""
+def assert_a_cursor_grows(shop: Live, is_number: bool, add: Callable[[int, str], None]) -> None:
+    """`add` gives the order of a number a cursor; orders has all of shop's orders."""
+    days = ["2026-01-09", "2026-01-10", "2026-01-11"]
+    first, second, third = ["9", "10", "9007199254740993"] if is_number else days
+    add(1, first)
+    add(2, second)
+    assert shop.fetch("shop/orders").rows == 2
+    add(3, third)
+    assert shop.fetch("shop/orders").rows == 1
+    assert shop.fetch("shop/orders").rows == 0
 
-    def __init__(self, to: str | tuple[str, int]):
-        self.to = to
+
+def assert_a_dropped_connection_is_caught_up(shop: Live, wire: "Wire") -> Fetched:
+    """Of 50,000 orders, which are new; yields what became of them when it dropped."""
+    before = shop.files("shop/orders") or [".fetched.json"]
+    wire.mend(limit=2_500_000)
+    seen = shop.fetch("shop/orders", "2026-07-01")
+    assert seen.problem and seen.attempts == 3 and wire.carried > 1_000_000
+    assert shop.files("shop/orders") == before
+    wire.mend()
+    assert shop.night("shop/orders")[0].rows == 50_000
+    return seen
+
+
+def assert_tls_is_wanted(shop: Live, source: dict, off: str) -> None:
+    """Of a source on another machine that speaks no TLS, which has one order."""
+    shop.configure(shop=source)
+    assert f"`?{off}` goes without" in shop.fetch("shop/orders").problem
+    shop.configure(shop=source | {"url": f"{source['url']}?{off}"})
+    assert shop.fetch("shop/orders").rows == 1
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+class Wire:
+    """A port of this machine that leads to a server; after `limit` bytes of answers it is cut."""
+
+    def __init__(self, to: str | tuple[str, int], host: str = "127.0.0.1"):
+        self.to, self.host = to, host
         self.limit: int | None = None
         self.carried = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 

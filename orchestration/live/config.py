@@ -166,6 +166,7 @@ class Place(Part):
     schemes: ClassVar[tuple[str, ...]] = ()
     packages: ClassVar[tuple[str, ...]] = ()  # modules of the extra that it needs
     parameters: ClassVar[tuple[str, ...]] = ()  # what may stand behind the ? of its address
+    certificates: ClassVar[tuple[str, ...]] = ()  # those that name files: authority, own, key
 
     url: str = Field(description="Its address; secrets in it as ${NAME}, from the environment.")
     attempts: int = Field(3, ge=1, le=10, description="How often it is tried in a night.")
@@ -240,7 +241,8 @@ class Postgres(Source[Table]):
     kind = "postgres"
     schemes = ("postgresql", "postgres")
     packages = ("psycopg",)
-    parameters = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+    certificates = ("sslrootcert", "sslcert", "sslkey")
+    parameters = ("sslmode", *certificates)
 
 
 class MySql(Source[Table]):
@@ -249,7 +251,8 @@ class MySql(Source[Table]):
     kind = "mysql"
     schemes = ("mysql", "mariadb")
     packages = ("pymysql",)
-    parameters = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_disabled")
+    certificates = ("ssl_ca", "ssl_cert", "ssl_key")
+    parameters = (*certificates, "ssl_disabled")
 
 
 class Api(Source[Resource]):

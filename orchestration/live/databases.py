@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,6 +13,26 @@ from orchestration.live.watermark import SourceError
 
 BATCH = 2_000  # rows: more of them take more memory and no less time
 SECONDS = 15  # for a connection to be made
+
+# What is said where the server, or who asks, is not who they should be, and what to do about it:
+# asking again is of no use.
+_NAME = "write the host into `url` as the certificate of the server has it"
+_WITHOUT = "who runs it can switch TLS on; in a network that you trust, `?{}` goes without"
+ADVICE = {
+    "does not match host name": _NAME,
+    "mismatch, certificate is not valid": _NAME,
+    "certificate verify failed": (
+        "`{authority}` must name the certificate of the authority that signs for the server: ask"
+        " who runs it"
+    ),
+    "root certificate file": "name in `{authority}` the authority that signs for the server",
+    "server does not support SSL": _WITHOUT.format("sslmode=disable"),
+    "the server doesn't support it": _WITHOUT.format("ssl_disabled=true"),
+    "unknown ca": "the server knows no authority that signed `{own}`: ask who runs it for another",
+    "valid client certificate": "it asks for yours: `{own}` and `{key}` name its files",
+    "password authentication failed": "",
+    "(using password": "if that is right, it asks for a certificate too: `{own}` and `{key}`",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,9 @@ def address(place: Place, secrets: Secrets) -> Address:
         return None if value is None else secrets.fill(unquote(value))
 
     parameters = {name: secrets.fill(value) for name, value in parse_qsl(parts.query)}
+    for name in place.certificates:
+        if name in parameters and not Path(parameters[name]).is_file():
+            raise SourceError(f"`{name}`: there is no file {parameters[name]}")
     database = plain(parts.path.strip("/")) or ""
     return Address(
         secrets.fill(place.host),
@@ -54,6 +78,17 @@ def address(place: Place, secrets: Secrets) -> Address:
         database,
         parameters,
     )
+
+
+def refusal(place: Place, said: str, may_pass: bool) -> SourceError:
+    """What a driver said, in its first line, and what to do about it."""
+    said = said.strip().splitlines()[0]
+    authority, own, key = place.certificates
+    for words, advice in ADVICE.items():
+        if words in said:
+            told = advice.format(authority=authority, own=own, key=key)
+            return SourceError(f"{said}; {told}" if told else said)
+    return SourceError(said, may_pass)
 
 
 def statement(table: Table, quote: str, start: Any) -> str:

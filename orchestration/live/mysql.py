@@ -15,6 +15,7 @@ from orchestration.live.databases import (
     address,
     batch,
     position,
+    refusal,
     statement,
 )
 from orchestration.live.secrets import Secrets
@@ -48,15 +49,14 @@ def _connected(source: Source, secrets: Secrets) -> Iterator[Any]:
             connect_timeout=SECONDS,
             read_timeout=READ_SECONDS,
             init_command="set time_zone = '+00:00'",
-            ssl=_tls(to),
+            ssl=_tls(to, source),
+            ssl_disabled=_is_off(to),
         )
-        if _wants_tls(to) and not connection._secure:
-            raise SourceError("the server speaks no TLS; `?ssl_disabled=true` goes without")
         with connection.cursor() as cursor:
             cursor.execute("start transaction with consistent snapshot, read only")
         yield connection
     except (pymysql.OperationalError, pymysql.InterfaceError) as error:
-        raise SourceError(_words(error), may_pass=error.args[0] not in REFUSED) from None
+        raise refusal(source, _words(error), error.args[0] not in REFUSED) from None
     except pymysql.MySQLError as error:
         raise SourceError(_words(error)) from None
     except OSError as error:
@@ -74,23 +74,34 @@ def _hang_up(connection: Any) -> None:
     connection._force_close()
 
 
-def _wants_tls(to: Address) -> bool:
-    is_off = to.parameters.get("ssl_disabled", "false").lower() in ("true", "1")
-    return not is_off and (to.host not in LOOPBACK or "ssl_ca" in to.parameters)
+def _is_off(to: Address) -> bool:
+    return to.parameters.get("ssl_disabled", "false").lower() in ("true", "1")
 
 
-def _tls(to: Address) -> ssl.SSLContext | None:
-    """Encrypted; and of a known server, where `ssl_ca` says who signs for it."""
-    if not _wants_tls(to):
+def _tls(to: Address, source: Source) -> ssl.SSLContext | None:
+    """Encrypted; and of a known server, where `ssl_ca` says who signs for it.
+
+    None where nothing is said of a server on this machine: PyMySQL takes TLS then if it is there.
+    """
+    authority, own, key = (to.parameters.get(name) for name in source.certificates)
+    if to.host in LOOPBACK and not (authority or own):
         return None
-    authority = to.parameters.get("ssl_ca")
-    context = ssl.create_default_context(cafile=authority)
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if own:
+            context.load_cert_chain(own, key, password="")  # else it would ask for one, and wait
+    except ssl.SSLError as error:
+        raise SourceError(f"no certificates, or no key, in {_files(to, source)}: {error}") from None
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own certificates are not as strict
     if authority is None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if certificate := to.parameters.get("ssl_cert"):
-        context.load_cert_chain(certificate, to.parameters.get("ssl_key"))
     return context
+
+
+def _files(to: Address, source: Source) -> str:
+    given = [name for name in source.certificates if name in to.parameters]
+    return ", ".join(f"`{name}` ({to.parameters[name]})" for name in given)
 
 
 def _words(error: Exception) -> str:

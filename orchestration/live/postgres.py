@@ -13,10 +13,10 @@ from orchestration.live.databases import (
     address,
     batch,
     position,
+    refusal,
     statement,
 )
 from orchestration.live.secrets import Secrets
-from orchestration.live.watermark import SourceError
 
 NUMBERS = (20, 21, 23, 26, 700, 701, 1700)  # type oids: integers, floats, numeric
 
@@ -45,7 +45,7 @@ def connected(place: Place, secrets: Secrets, **more: Any) -> Iterator[Any]:
             yield connection
     except psycopg.Error as error:
         may_pass = isinstance(error, psycopg.OperationalError)
-        raise SourceError(error.diag.message_primary or str(error), may_pass) from None
+        raise refusal(place, error.diag.message_primary or str(error), may_pass) from None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ class Server(Place):
     schemes = Postgres.schemes
     packages = Postgres.packages
     parameters = Postgres.parameters
+    certificates = Postgres.certificates
 
     max_seconds: float = Field(
         600,
