@@ -174,6 +174,10 @@ def test_a_secret_goes_to_its_own_host_alone_and_is_written_nowhere(shop, api, m
         ({"auth": {"type": "bearer", "token": "abc"}}, "auth`: a secret stands in the environment"),
         ({"auth": {"type": "bearer"}}, "auth`: needs `token`"),
         ({"auth": {"type": "digest"}}, "auth`: needs `type`, one of bearer"),
+        (
+            {"auth": {"type": "api_key", "api_key": "${KEY}", "location": "cookie"}},
+            "auth`: `location` is one of header, query",
+        ),
         ({"paginator": {"type": "offset", "limt": 5}}, "paginator`: unknown key `limt`"),
         ({"headers": {"X-Api-Key": "abc"}}, "headers`: `X-Api-Key` looks like a secret"),
         ({"url": "http://api.example.com"}, "secrets go over https:// only"),

@@ -24,6 +24,11 @@ FOLDER = re.compile(r"\w[\w.-]*")
 Policy = Literal["required", "optional"]
 
 
+def host_of(url: str) -> str:
+    found = urlsplit(url).netloc.rpartition("@")[2]
+    return re.sub(r":\d*$", "", found).strip("[]")
+
+
 def _secret(value: Any) -> Any:
     if not isinstance(value, str) or not NAMED.fullmatch(value):
         raise ValueError("a secret stands in the environment: write ${NAME_OF_ITS_VARIABLE} here")
@@ -92,6 +97,7 @@ ASKING: dict[str, tuple[str, ...]] = {
     "http_basic": ("username", "password"),
     "oauth2_client_credentials": ("access_token_url", "client_id", "client_secret"),
 }
+LOCATIONS = ("header", "query")  # of an api_key
 OPEN = ("name", "location", "username", "access_token_url", "client_id")  # no secrets
 
 
@@ -118,6 +124,8 @@ def _auth(value: Any) -> Any:
                 raise ValueError(f"needs `{key}`")
             if key not in OPEN:
                 _secret(value[key])
+    if value.get("location", LOCATIONS[0]) not in LOCATIONS:
+        raise ValueError(f"`location` is one of {', '.join(LOCATIONS)}")
     return value
 
 
@@ -195,8 +203,7 @@ class Place(Part):
     @property
     def host(self) -> str:
         """The host (or bucket) as it is written, which may be a variable's name."""
-        found = urlsplit(self.url).netloc.rpartition("@")[2]
-        return re.sub(r":\d*$", "", found).strip("[]")
+        return host_of(self.url)
 
     @property
     def place(self) -> str:
@@ -281,8 +288,11 @@ class Api(Source[Resource]):
 
     @model_validator(mode="after")
     def _is_safe(self) -> "Api":
-        if self.url.startswith("http://") and self.secrets and self.host not in LOOPBACK:
-            raise ValueError("secrets go over https:// only")
+        of_tokens = (self.auth or {}).get("access_token_url", self.url)
+        for url in (self.url, of_tokens):
+            is_safe = url.startswith("https://") or host_of(url) in LOOPBACK
+            if self.secrets and not is_safe:
+                raise ValueError("secrets go over https:// only")
         return self
 
 

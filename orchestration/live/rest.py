@@ -62,15 +62,26 @@ def _client(source: Api, secrets: Secrets) -> dict[str, Any]:
     client: dict[str, Any] = {
         "base_url": secrets.fill(source.url).rstrip("/") + "/",
         "headers": {"User-Agent": "kizuna"} | secrets.fill(dict(source.headers)),
-        "session": _session(source, secrets),
+        "session": _session(source, secrets.fill(source.url)),
     }
     if source.auth:
-        client["auth"] = secrets.fill(dict(source.auth))
+        client["auth"] = _auth(source, secrets.fill(dict(source.auth)))
     return client
 
 
-def _session(source: Api, secrets: Secrets) -> Any:
-    """Tries again what may pass, and speaks to no other host, whatever an answer links to."""
+def _auth(source: Api, given: dict[str, Any]) -> Any:
+    if given["type"] != "oauth2_client_credentials":
+        return given
+    from orchestration.live.tokens import Tokens
+
+    of_tokens = _session(source, given["access_token_url"])
+    return Tokens.from_init_value({**given, "session": of_tokens})
+
+
+def _session(source: Api, url: str) -> Any:
+    """Tries again what may pass, and speaks to the host of the address alone, whatever an answer
+    links to.
+    """
     from dlt.sources.helpers.requests import Client
     from requests.adapters import BaseAdapter, HTTPAdapter
 
@@ -83,10 +94,11 @@ def _session(source: Api, secrets: Secrets) -> Any:
 
     session = Client(
         request_timeout=SECONDS,
+        raise_for_status=False,  # dlt's client and its tokens do
         request_max_attempts=source.attempts,
         request_backoff_factor=source.wait_seconds,
     ).session
-    home = urlsplit(secrets.fill(source.url))
+    home = urlsplit(url)
     for scheme in ("http://", "https://"):
         session.mount(scheme, Elsewhere())
     session.mount(f"{home.scheme}://{home.netloc}/", HTTPAdapter())
@@ -143,4 +155,6 @@ class _explained:
             status is not None and (status == 429 or status >= 500)
         )
         said = f"it answered {status}: {failed}" if status else f"{failed}"
+        if status in (401, 403):
+            said += "; it refuses who asks: look at `auth`"
         raise SourceError(said, attempts=self.source.attempts if again else 1) from None

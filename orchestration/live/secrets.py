@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 NAMED = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -18,6 +19,14 @@ def named_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for held in value:
             yield from named_in(held)
+
+
+def _spellings(value: str) -> set[str]:
+    """How a value may stand in a message: as it is, in an address, as a text of Python's."""
+    plain = {value, value.strip(), " ".join(value.split())}
+    quotes = (partial(way, safe=safe) for way in (quote, quote_plus) for safe in ("", "/"))
+    ways = (str, lambda one: repr(one)[1:-1], *quotes)
+    return {way(one) for one in plain for way in ways} - {""}
 
 
 class Secrets:
@@ -36,9 +45,9 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """A message of a driver or a server, without any of the values."""
-        for name, value in sorted(self._values.items(), key=lambda item: -len(item[1])):
-            for spelt in {value, quote(value, safe=""), quote(value)} - {""}:
-                text = text.replace(spelt, f"${{{name}}}")
+        spelt = {s: name for name, value in self._values.items() for s in _spellings(value)}
+        for one in sorted(spelt, key=len, reverse=True):
+            text = text.replace(one, f"${{{spelt[one]}}}")
         return text
 
     def __repr__(self) -> str:
