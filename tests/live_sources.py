@@ -108,6 +108,7 @@ class Wire:
         self.to, self.host = to, host
         self.limit: int | None = None
         self.carried = 0
+        self.asked = b""
         self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -140,7 +141,9 @@ class Wire:
     def _carry(self, source: socket.socket, target: socket.socket, counts: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 14):
-                if counts:
+                if not counts:
+                    self.asked += data
+                else:
                     self.carried += len(data)
                     if self.is_cut:
                         break

@@ -1,8 +1,6 @@
 """Files of a bucket and of an SFTP folder, on servers of this machine."""
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,12 +8,13 @@ from typing import BinaryIO
 
 import pytest
 from live_sources import Live, Wire
+from sftp_server import private_key, public
+from sftp_server import server as sftp_server
 
 from orchestration.live.config import Files
 from orchestration.live.drops import Remote, bring_files, expression, fixed
 from orchestration.live.memory import Fetched, Memory
 
-asyncssh = pytest.importorskip("asyncssh")
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server")
 
@@ -54,34 +53,14 @@ def store() -> Iterator[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def keys():
-    return asyncssh.generate_private_key("ssh-ed25519")
+    return private_key()
 
 
 @pytest.fixture(scope="module")
 def ssh(tmp_path_factory, keys) -> Iterator[tuple[Path, int]]:
     root = tmp_path_factory.mktemp("sftp")
-
-    class Guard(asyncssh.SSHServer):
-        def password_auth_supported(self) -> bool:
-            return True
-
-        def validate_password(self, username: str, password: str) -> bool:
-            return (username, password) == ("reader", SECRET)
-
-    async def start():
-        return await asyncssh.create_server(
-            Guard,
-            "127.0.0.1",
-            0,
-            server_host_keys=[keys],
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
-        )
-
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
-    yield root, server.get_port()
-    loop.call_soon_threadsafe(loop.stop)
+    with sftp_server(root, keys, SECRET) as port:
+        yield root, port
 
 
 @pytest.fixture(params=["s3", "sftp"])
@@ -124,7 +103,7 @@ def sftp_drop(request, folder: Path) -> Drop:
     home = folder.name
     source = {
         "url": f"sftp://reader:${{DROP_SECRET}}@127.0.0.1:{wire.port}/{home}/daily",
-        "host_key": keys.export_public_key().decode().strip(),
+        "host_key": public(keys),
         "wait_seconds": 0,
     }
 
@@ -194,7 +173,7 @@ def test_secrets_are_written_nowhere_and_a_wrong_one_is_told(drop, monkeypatch):
     monkeypatch.setenv("DROP_SECRET", "another-secret")
     seen = drop.fetch()
     if "sftp" in drop.source["url"]:
-        assert "Authentication failed" in seen.problem and seen.attempts == 1
+        assert "reader does not come in by the password" in seen.problem and seen.attempts == 1
     for secret in (SECRET, "another-secret"):
         assert secret.encode() not in drop.live.texts() and secret not in repr(seen)
 
@@ -222,15 +201,24 @@ def test_a_bucket_may_hold_keys_that_climb_out(request, tmp_path, monkeypatch):
     drop.wire.close()
 
 
-def test_a_host_that_is_not_known_is_not_spoken_to(request, tmp_path, monkeypatch):
-    monkeypatch.setenv("DROP_SECRET", SECRET)
-    drop = sftp_drop(request, tmp_path)
-    drop.configure("*", host_key=None)
+def test_a_bucket_is_asked_in_its_region_with_what_the_machine_is_allowed_to(
+    request, tmp_path, monkeypatch
+):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    drop = bucket_drop(request, tmp_path)
+    drop.put("in/orders/a.csv", orders(1))
+    drop.configure("in/orders/*.csv", region="eu-central-1", key_id=None, secret_key=None)
     seen = drop.fetch()
-    assert "not found in known_hosts" in seen.problem and "`host_key:" in seen.problem
-    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
-    drop.configure("*", host_key=other)
-    assert "does not match" in drop.fetch().problem
+    assert "`key_id` and `secret_key`" in seen.problem and seen.attempts == 1
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "machine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    assert drop.fetch().files == ["a.csv"]
+    assert b"Credential=machine/" in drop.wire.asked
+    assert b"/eu-central-1/s3/aws4_request" in drop.wire.asked
+    assert SECRET.encode() not in drop.wire.asked + drop.live.texts()
     drop.wire.close()
 
 

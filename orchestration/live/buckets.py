@@ -50,7 +50,7 @@ def open_bucket(source: Bucket, secrets: Secrets) -> Iterator[_Objects]:
     """The objects below the source's address."""
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     prefix = secrets.fill(urlsplit(source.url).path.strip("/"))
     try:
@@ -71,6 +71,10 @@ def open_bucket(source: Bucket, secrets: Secrets) -> Iterator[_Objects]:
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise SourceError(str(error), may_pass=status == 429 or status >= 500) from None
+    except NoCredentialsError as error:
+        raise SourceError(
+            f"{error}: name `key_id` and `secret_key`, or give this machine a role"
+        ) from None
     except BotoCoreError as error:
         raise SourceError(str(error), may_pass=True) from None
 

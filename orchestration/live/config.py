@@ -21,6 +21,7 @@ from orchestration.live.secrets import NAMED, named_in
 SECRETIVE = re.compile(r"(?i)auth|token|secret|passw|key")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FOLDER = re.compile(r"\w[\w.-]*")
+HOST_KEY = re.compile(r"^(?:\S+ )?((?:ssh|ecdsa|sk)-\S+) ([A-Za-z0-9+/]+=*)(?: .*)?$")
 Policy = Literal["required", "optional"]
 
 
@@ -326,11 +327,17 @@ class Sftp(Source[Files]):
 
     host_key: str | None = Field(
         None,
-        pattern=r"^[\w@.-]+ [A-Za-z0-9+/=]+( .*)?$",
+        pattern=HOST_KEY.pattern,
         description="Public key of the server (ssh-ed25519 AAAA…); else known_hosts has it.",
     )
     key_file: str | None = Field(None, description="Path of the private key that opens it.")
     key_password: Secret | None = Field(None, description="Of that key.")
+
+    @model_validator(mode="after")
+    def _says_who_asks(self) -> "Sftp":
+        if not self.key_file and urlsplit(self.url).password is None:
+            raise ValueError("needs a password in `url` (user:${ITS_VARIABLE}@host), or `key_file`")
+        return self
 
 
 KINDS: tuple[type[Source], ...] = (Postgres, MySql, Api, Bucket, Sftp)

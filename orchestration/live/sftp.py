@@ -5,10 +5,11 @@ import errno
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from orchestration.live.config import Sftp
+from orchestration.live.config import HOST_KEY, Sftp
 from orchestration.live.drops import Remote
 from orchestration.live.secrets import Secrets
 from orchestration.live.watermark import SourceError
@@ -51,11 +52,9 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
-        if source.host_key:
-            kind, key = source.host_key.split()[:2]
+        if known := _host_key(source):
             name = host if port == PORT else f"[{host}]:{port}"
-            known = paramiko.PKey.from_type_string(kind, base64.b64decode(key))
-            client.get_host_keys().add(name, kind, known)
+            client.get_host_keys().add(name, known.get_name(), known)
         else:
             client.load_system_host_keys()
         client.connect(
@@ -63,7 +62,7 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
             port,
             username=secrets.fill(unquote(parts.username or "")),
             password=secrets.fill(parts.password),
-            key_filename=source.key_file,
+            key_filename=_key_file(source, secrets),
             passphrase=secrets.fill(source.key_password),
             allow_agent=False,
             look_for_keys=False,
@@ -74,8 +73,18 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
         sftp = client.open_sftp()
         sftp.get_channel().settimeout(4 * SECONDS)
         yield _Folder(sftp, secrets.fill(unquote(parts.path.rstrip("/"))))
-    except (paramiko.AuthenticationException, paramiko.BadHostKeyException) as error:
-        raise SourceError(str(error)) from None
+    except paramiko.AuthenticationException as error:
+        shown = "`key_file`" if source.key_file else "the password"
+        raise SourceError(
+            f"{str(error).rstrip('.')}: {parts.username} does not come in by {shown}; ask who runs"
+            " it, or correct that"
+        ) from None
+    except paramiko.BadHostKeyException as error:
+        where = "`host_key`" if source.host_key else "~/.ssh/known_hosts"
+        raise SourceError(
+            f"the server has another key than in {where}: {error.key.get_name()}"
+            f" {error.key.get_base64()}. Do not write that one there before who runs it confirms it"
+        ) from None
     except paramiko.SSHException as error:
         is_strange = "not found in known_hosts" in str(error)
         advice = (
@@ -92,6 +101,41 @@ def open_sftp(source: Sftp, secrets: Secrets) -> Iterator[_Folder]:
         raise SourceError(str(error) or type(error).__name__, may_pass=True) from None
     finally:
         client.close()
+
+
+def _host_key(source: Sftp) -> Any:
+    """The key that the server must have; None where ~/.ssh/known_hosts says which."""
+    import paramiko
+
+    if source.host_key is None:
+        return None
+    found = HOST_KEY.fullmatch(source.host_key)
+    assert found
+    try:
+        return paramiko.PKey.from_type_string(found[1], base64.b64decode(found[2]))
+    except (paramiko.SSHException, paramiko.pkey.UnknownKeyType, ValueError):
+        raise SourceError("`host_key` is no public key of a server: look it up again") from None
+
+
+def _key_file(source: Sftp, secrets: Secrets) -> str | None:
+    """The path of the private key, which is one that can be read and opened."""
+    import paramiko
+
+    if source.key_file is None:
+        return None
+    path = Path(source.key_file).expanduser()
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            kind.from_private_key_file(str(path), secrets.fill(source.key_password))
+            return str(path)
+        except OSError as error:
+            raise SourceError(f"`key_file`: {error.strerror}: {path}") from None
+        except paramiko.PasswordRequiredException:
+            raise SourceError(f"`key_file` {path} is closed: `key_password` opens it") from None
+        except (paramiko.SSHException, ValueError):
+            continue
+    opened = "that `key_password` opens" if source.key_password else "as `ssh-keygen` writes them"
+    raise SourceError(f"`key_file` {path} is no private key {opened}")
 
 
 def greet_sftp(source: Sftp, secrets: Secrets) -> None:
