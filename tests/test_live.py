@@ -39,6 +39,8 @@ def config(text: str) -> str:
          "line 3: `systems.shop.fetch`: needs `url`, which begins with one of postgresql://"),
         (f"      url: {URL}?ssl=off\n      folders: {{orders: {{table: x}}}}\n",
          "line 4: `systems.shop.fetch.url`: unknown parameter `ssl`; known are sslmode"),
+        (f"      url: {URL}?sslmode=prefer\n      folders: {{orders: {{table: x}}}}\n",
+         "line 4: `systems.shop.fetch.url`: `sslmode` is one of disable, require, verify-ca"),
         (f"      url: {URL}\n      folders: {{order_items: {{table: x, cursor: y}}}}\n",
          "line 5: order_items arrive by whole"),
         (f"      url: {URL}\n      folders: {{orders: {{table: x, cursor: y}}}}\n"

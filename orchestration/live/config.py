@@ -22,6 +22,11 @@ SECRETIVE = re.compile(r"(?i)auth|token|secret|passw|key")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FOLDER = re.compile(r"\w[\w.-]*")
 HOST_KEY = re.compile(r"^(?:\S+ )?((?:ssh|ecdsa|sk)-\S+) ([A-Za-z0-9+/]+=*)(?: .*)?$")
+# TLS or none: not whatever the other side, or who stands between, prefers.
+CHOICES = {
+    "sslmode": ("disable", "require", "verify-ca", "verify-full"),
+    "ssl_disabled": ("true", "false"),
+}
 Policy = Literal["required", "optional"]
 
 
@@ -195,10 +200,12 @@ class Place(Part):
             raise ValueError("no address: it lacks the host")
         if parts.password is not None:
             _secret(parts.password)
-        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        for name, given in parse_qsl(parts.query, keep_blank_values=True):
             if name not in cls.parameters:
                 known = ", ".join(cls.parameters) or "none"
                 raise ValueError(f"unknown parameter `{name}`; known are {known}")
+            if name in CHOICES and given not in CHOICES[name]:
+                raise ValueError(f"`{name}` is one of {', '.join(CHOICES[name])}")
         return value
 
     @property

@@ -75,7 +75,7 @@ def _hang_up(connection: Any) -> None:
 
 
 def _is_off(to: Address) -> bool:
-    return to.parameters.get("ssl_disabled", "false").lower() in ("true", "1")
+    return to.parameters.get("ssl_disabled") == "true"
 
 
 def _tls(to: Address, source: Source) -> ssl.SSLContext | None:
