@@ -201,6 +201,20 @@ def test_a_bucket_may_hold_keys_that_climb_out(request, tmp_path, monkeypatch):
     drop.wire.close()
 
 
+def test_a_bucket_may_hold_keys_that_no_disk_can(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("DROP_KEY", KEY_ID)
+    monkeypatch.setenv("DROP_SECRET", SECRET)
+    drop = bucket_drop(request, tmp_path)
+    drop.configure("in/**/*.csv")
+    odd = "'; drop table x; -- {{ y }} \x1b[2J.csv"
+    for key in ("both.csv", "both.csv/a.csv", f"{'あ' * 100}.csv", odd, "good.csv"):
+        drop.put(f"in/{key}", orders(1))
+    seen = drop.fetch()
+    assert sorted(seen.files) == sorted(["both.csv", odd, "good.csv"]) and seen.problem is None
+    assert len(seen.warnings) == 2
+    drop.wire.close()
+
+
 def test_a_bucket_is_asked_in_its_region_with_what_the_machine_is_allowed_to(
     request, tmp_path, monkeypatch
 ):

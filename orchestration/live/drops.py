@@ -13,6 +13,7 @@ from orchestration.live.config import Files
 from orchestration.live.memory import ASIDE, Fetched, Memory
 
 WILD = re.compile(r"[*?]")
+LONGEST = 255  # bytes of a name on the disk
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,29 @@ def bring_files(
                 name = remote.path.removeprefix(root).lstrip("/")
                 if _is_for_us(name, report) and _is_brought(drop, remote, aside, report):
                     path = memory.folder / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    rename_in(aside, path)
+                    if not _is_placed(aside, path, report):
+                        continue
                     known[remote.path] = [remote.size, remote.stamp]
                     report.files.append(name)
     finally:
         aside.unlink(missing_ok=True)
 
 
+def _is_placed(aside: Path, path: Path, report: Fetched) -> bool:
+    """Give the file its name here; a bucket may hold both `a` and `a/b`, which no folder can."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rename_in(aside, path)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        report.warnings.append(f"{path}: is a file and a folder over there: rename one of them")
+        return False
+    return True
+
+
 def _is_for_us(name: str, report: Fetched) -> bool:
     """Whether a name stays below the folder, and is not hidden as an upload that goes on is."""
     parts = name.split("/")
-    if any(part in ("", "..") for part in parts):
+    if any(part in ("", "..") or len(part.encode()) > LONGEST for part in parts):
         report.warnings.append(f"`{name}` cannot be the name of a file here")
         return False
     return not any(part.startswith(".") for part in parts)
