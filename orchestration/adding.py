@@ -148,7 +148,7 @@ def preview(
             {name: report for name, report in reports.items() if report.files},
             rejected=landing.rejected,
         )
-        with duck.connect(aside / "temp") as connection:
+        with duck.connect(aside / "temp", copy.raw) as connection:
             for name, report in seen.reports.items():
                 seen.rejected |= report.rejected
                 if report.rows_loaded:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.progress import printable
 from orchestration.settings import ROOT, company_folder
 
 FAILED, WRONG, LOCKED = 1, 2, 3
@@ -21,7 +22,7 @@ class Problem(click.ClickException):
     """What a person reads when a command cannot go on."""
 
     def __init__(self, message: str, exit_code: int = FAILED):
-        super().__init__(message)
+        super().__init__(printable(message))
         self.exit_code = exit_code
 
 
@@ -388,6 +389,7 @@ def list_kinds(folder: Path | None, feed: str | None) -> None:
 @click.option("--run", help="Of this night, even if it stopped for them.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option("--plain", is_flag=True, help="With personal values and whole lines.")
+@click.option("--csv", "out", type=click.Path(path_type=Path), help="All of them, into a file.")
 def show(
     folder: Path | None,
     feed: str | None,
@@ -396,10 +398,14 @@ def show(
     run: str | None,
     limit: int,
     plain: bool,
+    out: Path | None,
 ) -> None:
     """Show the rows in quarantine: file, line, column, value, reason and the original."""
+    from dataclasses import astuple, fields
+
     from orchestration import quarantine as kept
     from orchestration import report
+    from orchestration.spreadsheets import write_csv
 
     company = _company(folder)
     _known_feed(feed)
@@ -415,7 +421,11 @@ def show(
         for row in found
         if feed in (None, row.feed) and file_name in row.file and reason in row.reason
     ]
-    _console().print(report.quarantined_rows(wanted, limit))
+    if out:
+        write_csv(out, [one.name for one in fields(kept.Row)], map(astuple, wanted))
+        click.echo(f"written: {out}, readable by you alone")
+    else:
+        _console().print(report.quarantined_rows(wanted, limit))
 
 
 @quarantine.command("replay")

@@ -307,12 +307,17 @@ class Company:
         return self.system(system).delivery.get(feed) == "full"
 
 
+UNFIT = "'?*[]"  # in a path: what ends it, or makes a pattern of it, in SQL that is not ours
+
+
 def load_company(folder: Path | str) -> Company:
     """Read DIR/company.yml, or raise ConfigError naming file, line, key and what to do."""
     folder = Path(folder).resolve()
     path = folder / CONFIG
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; `kizuna init {folder}` makes a company folder")
+    if odd := [sign for sign in UNFIT if sign in str(folder)]:
+        raise ConfigError(f"{folder}: rename it: dbt and DuckDB read no file below a `{odd[0]}`")
     content, lines = _read(path)
     try:
         parsed = _File.model_validate(content)

@@ -172,7 +172,7 @@ def _parse_into(folder: Path, target: str) -> None:
         dbt.prepare()
         program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
         parsed = subprocess.run(
-            program + dbt.arguments(["parse", "--no-partial-parse", "--quiet"]),
+            program + dbt.arguments(["parse", "--no-partial-parse", "--quiet", "--no-use-colors"]),
             env={**dbt.environment(), "KIZUNA_RAW": ELSEWHERE},
             cwd=aside,
             capture_output=True,

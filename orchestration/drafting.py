@@ -17,7 +17,7 @@ import yaml
 from orchestration.company import Company, ConfigError
 from orchestration.contract import Column, Feed, load_contract
 from orchestration.ingest import duck, spellings
-from orchestration.ingest.reading import Layout, read_table
+from orchestration.ingest.reading import Layout, extensions_of, read_table
 from orchestration.ingest.unpacking import CHUNK, TEXT_FORMATS, RejectedError, form_of, unpack
 from orchestration.recognition import shipped
 
@@ -81,7 +81,7 @@ def write_draft(company: Company, path: Path, system: str | None) -> Path:
 def _look(path: Path, work: Path) -> tuple[Layout, list[Seen]]:
     form = form_of(path.name)
     layout = _layout(path, work) if form.format in TEXT_FORMATS else Layout()
-    with duck.connect(work / "temp") as connection:
+    with duck.connect(work, path.resolve(), extensions=extensions_of(form)) as connection:
         spellings.install(connection)
         table = read_table(connection, path, form, work / "read", layout)
         cells = ", ".join(f"cell(c{i}) as c{i}" for i in range(len(table.columns)))

@@ -29,7 +29,7 @@ from orchestration.ingest.judging import (
 from orchestration.ingest.mapped import MappedDelivery, map_delivery
 from orchestration.ingest.matching import Matched, match_columns
 from orchestration.ingest.planning import Planned, make_plan, owners_of_ids, standing
-from orchestration.ingest.reading import MiscountError, Table, first_line, read_table
+from orchestration.ingest.reading import MiscountError, Table, extensions_of, first_line, read_table
 from orchestration.ingest.unpacking import RejectedError
 from orchestration.ingest.writing import BATCH_ROWS, Origin, Written, write_table
 from orchestration.ledger import (
@@ -120,7 +120,9 @@ class Landing:
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
         key = tokens.read_key(self.company.keys)
-        connection = duck.connect(self.work / "temp")
+        forms = [file.form for one in self.arrivals.deliveries for file in one.files]
+        places = (self.work, self.company.landing, self.company.raw, self.company.quarantine)
+        connection = duck.connect(*places, extensions=extensions_of(*forms))
         spellings.install(connection)
         tokens.install(connection, key)
         connection.execute("create temp table cancelled_parents (id varchar)")

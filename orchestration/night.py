@@ -13,13 +13,12 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.dbt import Dbt
 from orchestration.disk import discard
+from orchestration.ingest import duck
 from orchestration.ingest.mapping import mapping_of
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load, raw_folder
@@ -237,13 +236,13 @@ class Night:
         for load in self.unjudged():
             if load.rows_loaded:
                 folder = raw_folder(self.company.raw, load)
-                views.setdefault(load.feed, []).append(f"{folder}/*.parquet")
+                views.setdefault(load.feed, []).append(duck.path(folder) + " || '/*.parquet'")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         named = {f"raw_{feeds[name].source}_{name}": feeds[name] for name in views}
-        with duckdb.connect(str(path)) as connection:
+        with duck.created(path, self.company.raw) as connection:
             for view, feed in named.items():
-                files = ", ".join("'" + glob.replace("'", "''") + "'" for glob in views[feed.name])
+                files = ", ".join(views[feed.name])
                 connection.execute(f"create view {view} as from read_parquet([{files}])")
         return named
 

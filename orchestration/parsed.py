@@ -24,10 +24,11 @@ LOOKS = 0.1  # seconds between two looks whether the night lives
 def load_manifest(path: Path, raw: str, seeds: str) -> Manifest:
     """The manifest in dbt's own file of a parsed project, for one company's folders."""
     manifest = Manifest.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+    place = raw.replace("{", "{{").replace("}", "}}")  # which dbt-duckdb fills in
     for source in manifest.sources.values():
         for meta in (source.meta, source.source_meta, source.config.meta):
             if "external_location" in meta:
-                meta["external_location"] = meta["external_location"].replace(ELSEWHERE, raw)
+                meta["external_location"] = meta["external_location"].replace(ELSEWHERE, place)
     for node in manifest.nodes.values():
         if isinstance(node, SeedNode):
             node.original_file_path = f"{seeds}/{node.name}.csv"

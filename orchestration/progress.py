@@ -1,10 +1,20 @@
 """Progress: what the night says while it works; who runs it decides where that goes."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 DONE, DOING, WARNING = "done", "doing", "warning"
 Listener = Callable[[str, str], None]  # what is said, and which of the three it is
+
+
+# Controls but tab and line end, and what turns the direction of writing.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Text as a terminal may show it: what would steer it, as in a file's name, is spelt out."""
+    return STEERING.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def _nobody(text: str, kind: str) -> None:

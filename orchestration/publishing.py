@@ -13,6 +13,7 @@ import duckdb
 
 from orchestration.company import Company
 from orchestration.disk import UNFINISHED, digest, discard, fsync, make_folder, naming
+from orchestration.ingest import duck
 from orchestration.steps import reach
 
 WHOLE = "kizuna.duckdb"
@@ -87,7 +88,7 @@ def row_counts(warehouse: Path) -> dict[tuple[str, str], int]:
     """Rows of every table of a DuckDB file, by schema and name."""
     if not warehouse.is_file():
         return {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duck.opened(warehouse) as connection:
         counted = connection.sql(
             "select schema_name, table_name, estimated_size from duckdb_tables()"
         )
@@ -205,7 +206,7 @@ def _write_marts(
 ) -> dict[str, int]:
     """Both DuckDB files and the Parquet files; the rows of each mart."""
     whole, person_free = draft / WHOLE, draft / PERSON_FREE
-    with duckdb.connect(str(whole)) as connection:
+    with duck.created(whole, warehouse.parent) as connection:
         connection.execute(f"attach {_text(warehouse)} as warehouse (read_only)")
         _copy(connection, "warehouse", published_marts)
         for mart, rows in tonight.items():
@@ -224,7 +225,7 @@ def _write_marts(
             for mart in published_marts
         }
         connection.execute("checkpoint")
-    with duckdb.connect(str(person_free)) as connection:
+    with duck.created(person_free) as connection:
         connection.execute(f"attach {_text(whole)} as whole (read_only)")
         _copy(connection, "whole", [mart for mart in published_marts if not mart.about_persons])
         connection.execute("checkpoint")

@@ -11,7 +11,7 @@ from orchestration.contract import load_contract
 from orchestration.ingest import duck
 from orchestration.ingest.language import Files, Mapping
 from orchestration.ingest.mapping import read_mapping
-from orchestration.ingest.reading import Layout, read_table
+from orchestration.ingest.reading import Layout, extensions_of, read_table
 from orchestration.ingest.unpacking import TEXT_FORMATS, Form, RejectedError, form_of, unpack
 from orchestration.settings import VENDORS
 
@@ -70,7 +70,8 @@ class _Head:
     folder: Path
 
     def columns(self, layout: Layout) -> tuple[str, ...]:
-        with duck.connect(self.folder / "temp") as connection:
+        extensions = extensions_of(self.form)
+        with duck.connect(self.folder, self.path.resolve(), extensions=extensions) as connection:
             return read_table(connection, self.path, self.form, self.folder, layout).columns
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
 from orchestration import progress
 from orchestration.adding import Offer, Preview
 from orchestration.company import System
+from orchestration.ingest import duck
 from orchestration.live.memory import CHECK
 from orchestration.privacy.persons import Person
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
@@ -21,6 +22,11 @@ POINTS = ("percent", "points", "nps", "score")  # units whose change is a differ
 MARKS = {progress.DONE: "[green]✓[/green]", progress.WARNING: "[yellow]![/yellow]"}
 HEADLINES = 5  # as many as may be so called; the first live ones where none of these is
 MANY = 12  # lines after which a list is cut short
+
+
+def escape(text: str) -> str:
+    """Text that came with the data, of which neither rich nor the terminal makes anything."""
+    return markup.escape(progress.printable(text))
 
 
 class Terminal:
@@ -51,7 +57,7 @@ class Terminal:
 
 def night(console: Console, version: Version, currency: str) -> None:
     """The morning's figures, what is missing from them, and where they lie."""
-    with duckdb.connect(str(version.folder / PERSON_FREE), read_only=True) as connection:
+    with duck.opened(version.folder / PERSON_FREE) as connection:
         console.print(_headlines(connection, version, currency))
         console.print(_quarantined(connection, version.run))
         console.print(_drift(connection, version.run), soft_wrap=True)
@@ -133,7 +139,7 @@ def draft(console: Console, path: Path, written: Path) -> None:
 
 def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods: int) -> None:
     """The last periods of some KPIs, overall."""
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with duck.opened(path) as connection:
         known = connection.sql("select kpi, name_en, unit from marts.kpi_catalog").fetchall()
         for code in codes:
             name, unit = next(((n, u) for kpi, n, u in known if kpi == code), (None, None))
@@ -295,7 +301,10 @@ def _away(connection: duckdb.DuckDBPyConnection, run: str) -> list[str]:
         """,
         [run, CHECK],
     ).fetchall()
-    return [f"[yellow]Not fetched tonight:[/yellow] {asset}, {seen}" for asset, seen in rows]
+    return [
+        f"[yellow]Not fetched tonight:[/yellow] {escape(asset)}, {escape(seen)}"
+        for asset, seen in rows
+    ]
 
 
 def _not_live(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -341,14 +350,14 @@ def _change(value: float | None, before: float | None, unit: str) -> str:
 
 def held(person: Person, found: Mapping[str, Mapping[str, int]]) -> Table:
     """How much of a person lies where, without a value."""
-    ids = ", ".join(person.keys) or "no customer id: a guest"
+    ids = escape(", ".join(person.keys)) or "no customer id: a guest"
     table = Table(title=f"Known as {ids}", title_justify="left")
     for heading in ("where", "what", "rows"):
         table.add_column(heading, justify="right" if heading == "rows" else "left", overflow="fold")
     for place, things in found.items():
         for thing, count in sorted(things.items()):
             if count:
-                table.add_row(place, escape(thing), f"{count:,}")
+                table.add_row(escape(place), escape(thing), f"{count:,}")
     return table
 
 

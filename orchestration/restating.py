@@ -2,8 +2,8 @@
 
 from datetime import date
 
-import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from orchestration import publishing
 from orchestration.company import Company
@@ -36,10 +36,9 @@ def _read(version: publishing.Version, mart: str, schema: pa.Schema) -> pa.Table
     path = version.folder / "parquet" / f"{mart}.parquet"
     if not path.is_file():
         return schema.empty_table()
-    with duckdb.connect() as connection:
-        published = connection.read_parquet(str(path))
-        known = [name for name in schema.names if name in published.columns]
-        found = published.select(*known).to_arrow_table()
+    with pq.ParquetFile(path) as file:
+        known = [name for name in schema.names if name in file.schema_arrow.names]
+        found = file.read(known)
     columns = [
         found[name].cast(kind) if name in known else pa.nulls(found.num_rows, kind)
         for name, kind in zip(schema.names, schema.types, strict=True)

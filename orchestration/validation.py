@@ -4,14 +4,17 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import sqlalchemy
+
 import expectations
+from orchestration.ingest import duck
 
 NAME = "great_expectations"
 SUITES = sorted(
@@ -60,8 +63,11 @@ def great_expectations() -> ModuleType:
             del sys.modules["pyspark"]
 
 
-def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, list[Judgement]]:
-    """Judge tables, each by the suite named beside it, inside DuckDB and read-only.
+def judge(
+    database: Path, schema: str, suites: Mapping[str, str], *reach: Path
+) -> dict[str, list[Judgement]]:
+    """Judge tables, each by the suite named beside it, inside DuckDB, read-only and locked: the
+    files of its views lie within `reach`.
 
     An expectation that errors has failed. Leaves no files behind.
     """
@@ -74,6 +80,8 @@ def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, l
         create_temp_table=False,
         kwargs=PUSHDOWN,
     )
+    for engine in (source.get_engine(), source.get_execution_engine().engine):
+        sqlalchemy.event.listen(engine, "connect", partial(_lock, reach))
     try:
         return {
             table: _judge_table(gx, source, schema, table, suite) for table, suite in suites.items()
@@ -81,6 +89,13 @@ def judge(database: Path, schema: str, suites: Mapping[str, str]) -> dict[str, l
     finally:  # a connection left open keeps the file from being attached otherwise
         source.get_execution_engine().close()
         source.get_engine().dispose()
+
+
+def _lock(reach: Sequence[Path], connection: Any, _: Any) -> None:
+    """Lock the file that a connection has open, unless another one did."""
+    ((is_locked,),) = connection.execute("select current_setting('lock_configuration')").fetchall()
+    if not is_locked:
+        duck.lock(connection, *reach)
 
 
 def _judge_table(gx, source, schema: str, table: str, suite: str) -> list[Judgement]:

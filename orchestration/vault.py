@@ -67,8 +67,8 @@ class Keeper:
 
     def __init__(self, vault: Vault):
         make_folder(vault.path.parent, mode=0o700)
-        self.connection = duck.connect(vault.work)
-        duck.load_extension(self.connection, "httpfs")  # DuckDB encrypts with its OpenSSL
+        # DuckDB encrypts with the OpenSSL of httpfs
+        self.connection = duck.connect(vault.work, vault.path.parent, extensions=["httpfs"])
         vault.attach(self.connection)
         os.chmod(vault.path, 0o600)
         self.connection.execute(

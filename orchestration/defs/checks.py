@@ -62,7 +62,9 @@ def judge_raw(
     progress.doing("judging what was landed")
     file = night.folder / "loaded.duckdb"
     loaded = [view for view in night.view_loaded(file) if view in RAW]
-    judgements = judge(file, "main", {view: view for view in loaded}) if loaded else {}
+    judgements = {}
+    if loaded:
+        judgements = judge(file, "main", {view: view for view in loaded}, night.company.raw)
     progress.done(_said("feeds", judgements))
     for view, feed in RAW.items():
         if key(feed.source, feed.name) in _asked(context):

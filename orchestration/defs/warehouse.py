@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -19,6 +18,7 @@ from packaging.version import Version
 from orchestration import progress, publishing
 from orchestration.dbt import fingerprint, manifest
 from orchestration.defs.resources import days
+from orchestration.ingest import duck
 from orchestration.night import Night
 from orchestration.settings import DBT_PROJECT
 from orchestration.steps import reach
@@ -173,7 +173,7 @@ def _explained(night: Night, results: list[dict[str, Any]]) -> str:
 def _examples(night: Night, result: Mapping[str, Any]) -> str:
     if result["status"] != "fail" or not result.get("compiled_code"):
         return ""
-    with duckdb.connect(str(night.dbt.warehouse), read_only=True) as connection:
+    with duck.opened(night.dbt.warehouse) as connection:
         found = connection.sql(f"from ({result['compiled_code']}) limit {EXAMPLES}")
         rows = found.fetchall() if found else []
         names = found.columns if found else []

@@ -16,6 +16,7 @@ from orchestration.ingest.language import FeedMap, Files, Mapping
 from orchestration.ingest.reading import (
     MiscountError,
     Table,
+    extensions_of,
     first_line,
     read_table,
 )
@@ -33,11 +34,6 @@ MACROS = (
         local_moment(moment_parts(v::varchar)))""",
     "as_day(v) as as_moment(v)::date",
     "made_key(vs) as left(sha256(list_aggregate(vs, 'string_agg', chr(31))), 24)",
-)
-LOCKS = (
-    "set enable_external_access = false",
-    "set allow_community_extensions = false",
-    "set lock_configuration = true",
 )
 
 
@@ -87,7 +83,7 @@ def map_delivery(
     Raises RejectedError where a file cannot be read, lacks a column, or an expression fails.
     """
     delivery = MappedDelivery()
-    connection = duck.connect(folder, memory_limit)
+    connection = duck.unlocked(folder, memory_limit)
     try:
         defaults = {name: p.default for name, p in mapping.parameters.items()}
         told = {name: value for name, value in defaults.items() if isinstance(value, str)}
@@ -96,13 +92,15 @@ def map_delivery(
         connection.execute(f"create macro delivered_on() as date {duck.text(delivered_on)}")
         for macro in (*spellings.MACROS, *MACROS, parameter):
             connection.execute(f"create macro {macro}")
+        forms = [file.form for files in entries.values() for file in files]
+        for extension in extensions_of(*forms):
+            duck.load_extension(connection, extension)
         serial = False
         for entry, files in entries.items():
             serial |= _materialise(connection, mapping, entry, files, folder, delivery, max_ratio)
         for entry in mapping.spare - entries.keys():
             connection.execute(_empty(entry, mapping.files[entry]))
-        for lock in LOCKS:
-            connection.execute(lock)
+        duck.lock(connection)
         for entry in entries:
             if repeated := _shape(connection, entry, mapping.files[entry]):
                 delivery.notes.append(

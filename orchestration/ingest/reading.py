@@ -108,6 +108,11 @@ def read_table(
     return _delimited(plain, form, folder, layout)
 
 
+def extensions_of(*forms: Form) -> list[str]:
+    """What a connection needs that is to read files of these forms."""
+    return ["excel"] if any(form.format == "xlsx" for form in forms) else []
+
+
 def unique_names(header: Sequence[str | None]) -> tuple[str, ...]:
     """Column names as mappings address them: a second 送料 is 送料_2, one without is column_<n>."""
     seen: dict[str, int] = {}
@@ -392,7 +397,6 @@ def as_text(value: str, kind: str, mark: str = "") -> str:
 def _xlsx(
     connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout, max_ratio: int
 ) -> Table:
-    duck.load_extension(connection, "excel")
     sheet = choose_sheet(path, layout.sheet, max_ratio)
     read = (
         f"read_xlsx({duck.path(path)}, all_varchar = true, header = false,"

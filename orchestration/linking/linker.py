@@ -50,8 +50,8 @@ def link_persons(
     """
     settings = company.settings
     decided = read_decided(company)
-    with closing(duck.connect(company.work / "linking")) as connection:
-        connection.execute("set enable_progress_bar = false")
+    places = (company.work / "linking", company.raw, company.vault)
+    with closing(duck.connect(*places)) as connection:
         owners = id_systems.get("customer_id", {})
         evidence = Evidence(
             connection,

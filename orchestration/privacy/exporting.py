@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 
 from orchestration import publishing
@@ -90,10 +89,9 @@ def _in_plain(
 
 
 def _vault(company: Company) -> dict[str, str]:
-    with duckdb.connect() as connection:
-        duck.load_extension(connection, "httpfs")
-        with Vault(company).opened(connection):
-            return dict(connection.execute("select token, value from vault.kept").fetchall())
+    places = (company.work / "privacy", company.vault)
+    with duck.connect(*places) as connection, Vault(company).opened(connection):
+        return dict(connection.execute("select token, value from vault.kept").fetchall())
 
 
 def _links(company: Company, person: Person) -> list[dict[str, Any]]:
@@ -106,7 +104,7 @@ def _marts(company: Company, person: Person) -> Iterator[tuple[str, list[dict[st
     version = publishing.current(company)
     if version is None:
         return
-    with duckdb.connect(str(version.folder / publishing.WHOLE), read_only=True) as connection:
+    with duck.opened(version.folder / publishing.WHOLE) as connection:
         tables = connection.execute(
             "select distinct table_name from duckdb_columns()"
             f" where schema_name = 'marts' and column_name = '{PERSON}' order by 1"

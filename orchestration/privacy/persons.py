@@ -84,8 +84,7 @@ class Register:
 
     def __init__(self, company: Company, known: Forgotten):
         self.company, self.known = company, known
-        self.db = duck.connect(company.work / "privacy")
-        self.db.execute("set enable_progress_bar = false")
+        self.db = duck.connect(company.work / "privacy", company.raw, company.vault)
         tokens.install(self.db, known.key)
         self.held = {f.name: f for f in feeds_by_name().values() if self._holds(f)}
         links = company.raw / "ledger" / TABLE / "load_id=ledger" / "part-0.parquet"
@@ -345,7 +344,6 @@ class Register:
 
     def _values(self, held: frozenset[str]) -> Iterator[str]:
         """What the vault keeps of tokens."""
-        duck.load_extension(self.db, "httpfs")
         with Vault(self.company).opened(self.db):
             self.db.execute("create or replace temp table wanted (token varchar)")
             self.db.executemany("insert into wanted values (?)", [(t,) for t in held] or [("",)])

@@ -93,7 +93,7 @@ class Suspects:
 
     def __init__(self, company: Company, known: Forgotten):
         self.known = known
-        self.db = duck.connect(company.work / "privacy")
+        self.db = duck.connect(company.work / "privacy", company.raw)
         tokens.install(self.db, known.key)
 
     def close(self) -> None:
@@ -242,7 +242,7 @@ def forget_values(company: Company) -> int:
 
     def write(aside: Path) -> bool:
         nonlocal gone
-        connection = duck.connect(vault.work)
+        connection = duck.connect(vault.work, company.raw, company.vault)
         try:
             with vault.opened(connection):
                 kept = connection.execute(

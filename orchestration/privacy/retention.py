@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -87,7 +86,7 @@ def _expired(company: Company, feed: Feed, day: date) -> Expired:
     parents: frozenset[tuple[str, str]] = frozenset()
     if feed.parent and not feed.event_at:
         parent = feeds_by_name()[feed.column(feed.parent).id_of or ""]
-        with duckdb.connect() as connection:
+        with duck.connect(company.work / "privacy", company.raw) as connection:
             rows = connection.execute(
                 f"select distinct system, {feed.parent} from {_rows(company, parent)}"
                 f" where {parent.event_at} < ?",

@@ -81,7 +81,7 @@ def _write_manifest(version: publishing.Version, company: Company) -> None:
 
 def _rows(path: Path, company: Company) -> dict[str, int]:
     """Rows of each mart; attached, for a reader in this process may have the old file open."""
-    connection = duck.connect(company.work / "privacy")
+    connection = duck.connect(company.work / "privacy", path.parent)
     try:
         connection.execute(f"attach {duck.text(path)} as held (read_only)")
         tables = connection.execute(
@@ -102,7 +102,7 @@ def _rows(path: Path, company: Company) -> dict[str, int]:
 
 def _forget_in_database(path: Path, names: Names, company: Company, dry: bool) -> int:
     """Copy a DuckDB file without the persons: what is deleted in place stays in its free blocks."""
-    connection = duck.connect(company.work / "privacy")
+    connection = duck.connect(company.work / "privacy", path.parent)
     try:
         connection.execute(f"attach {duck.text(path)} as old (read_only)")
         changes = {
@@ -138,7 +138,7 @@ def _forget_in_database(path: Path, names: Names, company: Company, dry: bool) -
 
 def forget_in_parquet(path: Path, names: Names, company: Company, dry: bool = False) -> int:
     """The same of one Parquet file with a mart's columns."""
-    connection = duck.connect(company.work / "privacy")
+    connection = duck.connect(company.work / "privacy", path.parent)
     try:
         source = f"read_parquet({duck.path(path)}, hive_partitioning = false)"
         described = connection.execute(f"describe from {source}").fetchall()

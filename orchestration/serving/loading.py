@@ -52,7 +52,7 @@ class _Mart(NamedTuple):
 
 def load(connection: psycopg.Connection, schema: str, version: Version, spill: Path) -> Loaded:
     """Copy the version into an empty schema, as part of the caller's transaction."""
-    with duck.connect(spill) as file:
+    with duck.connect(spill, version.folder) as file:
         for alias, path in (("whole", WHOLE), ("free", PERSON_FREE)):
             file.execute(f"attach {text(version.folder / path)} as {alias} (read_only)")
         marts = _marts(file, "whole")

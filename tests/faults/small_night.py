@@ -21,6 +21,7 @@ import pandas  # noqa: F401  DuckDB imports it when it is asked for a function o
 import orchestration.night
 from orchestration.company import load_company
 from orchestration.contract import load_contract
+from orchestration.ingest import duck
 from orchestration.night import Night, open_night
 from orchestration.publishing import KEPT, Mart, Version, current
 
@@ -65,15 +66,16 @@ def night(folder: Path, as_of: date, wait: float = 0) -> Version:
 
 
 def _build(opened: Night) -> None:
-    raw, warehouse = opened.company.raw, opened.dbt.warehouse
+    raw, warehouse = duck.path(opened.company.raw), opened.dbt.warehouse
     warehouse.parent.mkdir(parents=True)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute(f"""
             create schema marts;
             create table marts.orders as
             select distinct on (system, order_id) orders.* exclude (load_id)
-            from read_parquet('{raw}/orders/orders/*/*.parquet', hive_partitioning = true) as orders
-            inner join read_parquet('{raw}/ledger/loads/*/*.parquet', hive_partitioning = false)
+            from read_parquet({raw} || '/orders/orders/*/*.parquet', hive_partitioning = true)
+                as orders
+            inner join read_parquet({raw} || '/ledger/loads/*/*.parquet', hive_partitioning = false)
                 as loads on orders.load_id = loads.load_id and not loads.is_superseded
             order by system, order_id, orders.delivered_at desc, source_file, source_row;
             create table marts.runs (run_id varchar, as_of_date date, status varchar);
