@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # a night starts several processes: what one of them compiled, the others read
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: night test faults dev lint docs live
+.PHONY: night test faults dev lint docs live audit
 
 night: $(BIN)/.synced
 	kizuna night --company seeds/sample --as-of $(AS_OF)
@@ -23,6 +23,12 @@ test: $(BIN)/.synced-dev
 
 faults: $(BIN)/.synced-dev
 	python -m tests.faults
+
+# Asks a registry, so it is no test: is any locked package, by its hash, known to be vulnerable?
+audit: $(BIN)/.synced-dev
+	uv sync --frozen --inexact $(EXTRAS) --group audit
+	uv export --frozen --all-extras --no-emit-project --quiet --output-file $(BIN)/locked.txt
+	pip-audit --requirement $(BIN)/locked.txt --require-hashes --disable-pip
 
 dev: $(BIN)/.synced
 	kizuna dev
