@@ -28,7 +28,7 @@ faults: $(BIN)/.synced-dev
 audit: $(BIN)/.synced-dev
 	uv sync --frozen --inexact $(EXTRAS) --group audit
 	uv export --frozen --all-extras --no-emit-project --quiet --output-file $(BIN)/locked.txt
-	pip-audit --requirement $(BIN)/locked.txt --require-hashes --disable-pip
+	pip-audit --requirement $(BIN)/locked.txt --require-hashes --disable-pip --strict
 
 dev: $(BIN)/.synced
 	kizuna dev
