@@ -14,6 +14,7 @@ def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]
     it is known there, and an apostrophe before text that it would work out; numbers stay.
     """
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(opened, 0o600)  # of one that was there already
     with open(opened, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([_cell(name) for name in names])

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 from datetime import date
 from pathlib import Path
@@ -12,11 +11,12 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from faults.small_night import HEADER, KEY, Shop, night
 from rich.console import Console
 
 from orchestration import progress, report
-from orchestration.cli import Problem
+from orchestration.cli import Problem, main
 from orchestration.company import ConfigError, load_company
 from orchestration.dbt import Dbt
 from orchestration.ingest import duck
@@ -167,6 +167,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     for line in (columns, ["workbook", *cells]):
         book.active.append(line)
     book.save(shop.deliver("shop/orders/sheet.xlsx", ""))
+    shop.deliver("shop/orders/bad.csv", HEADER + "bad,c1,2026-01-05,paid,JPY,=1+1\n")
     return shop
 
 
@@ -181,7 +182,7 @@ def evil_night(evil: Shop) -> Shop:
 
 def test_hostile_names_are_text(evil_night: Shop):
     loads = Ledger(evil_night.data / "ledger.sqlite").loads()
-    assert {load.file: load.rows_loaded for load in loads} == {
+    assert {load.file: load.rows_loaded for load in loads if load.rows_loaded} == {
         f"shop/orders/{name}": 1
         for name in (*ODD_NAMES, "columns.csv", "columns.parquet", "sheet.xlsx")
     }
@@ -193,17 +194,15 @@ def test_dbt_reaches_raw_and_its_own_folder_alone(evil_night: Shop, outside: Pat
     company = load_company(evil_night.folder)
     dbt = Dbt(company, date(2026, 1, 10), {}, company.work / "by-hand")
     queries = [
-        f"select 1 as a, count(*) as n from read_csv('{outside}/secret.csv')",
-        "select 2 as a, current_setting('TimeZone') as n",
-        "select 3 as a, count(*)::varchar as n from {{ source('orders', 'orders') }}",
+        f"select count(*) as n from read_csv('{outside}/secret.csv')",
+        "select count(*) || current_setting('TimeZone') as n from {{ source('orders', 'orders') }}",
     ]
     said = []
     for query in queries:
         dbt.run("show", "--quiet", "--output", "json", "--inline", query)
         said.append(capfd.readouterr().out)
     assert "Permission Error" in said[0] and '"n"' not in said[0]
-    assert '"n": "UTC"' in said[1]
-    assert f'"n": "{len(ODD_NAMES) + 3}"' in said[2]
+    assert f'"n": "{len(ODD_NAMES) + 3}UTC"' in said[1]
 
 
 def test_a_name_does_not_steer_the_terminal():
@@ -242,6 +241,19 @@ def test_a_cell_is_no_formula(tmp_path: Path, sign: str):
     assert rows == [["'" + sign + "name", "n"], ["'" + cell, "-5"], ["", "1.5"], ["safe", ""]]
 
 
-def test_only_its_owner_can_read_an_export(tmp_path: Path):
-    write_csv(tmp_path / "rows.csv", ["a"], [])
-    assert os.stat(tmp_path / "rows.csv").st_mode & 0o077 == 0
+def test_rows_that_were_set_aside_come_as_text(evil_night: Shop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KIZUNA_TOKEN_KEY", KEY)
+    out = evil_night.folder / "aside.csv"
+    told = ["quarantine", "show", "--company", str(evil_night.folder), "--csv", str(out)]
+    assert CliRunner().invoke(main, told).exit_code == 0
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    out.unlink()
+    assert (row["file"], row["line"], row["value"]) == ("shop/orders/bad.csv", "2", "'=1+1")
+
+
+def test_an_export_can_be_read_by_its_owner_alone(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.touch(mode=0o644)
+    write_csv(path, ["a"], [])
+    assert path.stat().st_mode & 0o077 == 0

@@ -46,7 +46,7 @@ def test_a_model_over_the_memory_limit_is_named(
     injured: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, seen: Seen
 ):
     company = load_company(injured.folder)
-    monkeypatch.setenv("KIZUNA_MEMORY_LIMIT", "1MB")
+    monkeypatch.setenv("KIZUNA_MEMORY_LIMIT", "2MB")
     dbt = Dbt(company, date(2026, 1, 10), {}, company.work / "by-hand")
     assert dbt.run("run", "--select", "stg_orders__orders").returncode == 1
     said = capfd.readouterr().out
