@@ -2,6 +2,15 @@
     was bought are counted in one pass. What is new is told apart by dates, which are compared
     with a period's start: so a person's history is read once, however many periods look back
     on it. -#}
+{%- set first_repeat_until = add_days('orders.ordered_date', var('first_repeat_days')) -%}
+{%- set is_matured_first = 'orders.is_first_order and ' ~ first_repeat_until ~ ' <= ' ~ as_of_date() -%}
+{%- set measures = dict(
+    purchase_measures(),
+    first_orders='0',
+    first_orders_matured='0',
+    first_orders_repeated='0',
+    second_ordered_date='cast(null as date)',
+) -%}
 with
 
 orders as (
@@ -67,37 +76,27 @@ streamed as (
         orders.order_channel,
         {{ cut_id('orders', 'store') }} as store,
         {{ cut_id('orders', 'campaign') }} as campaign,
-        1 as orders,
-        0 as refunds,
-        orders.goods_amount,
-        cast(null as decimal(38, 12)) as refund_amount,
-        orders.profit_amount,
-        case when orders.is_first_order then 1 else 0 end as first_orders,
-        case when
-            orders.is_first_order
-            and {{ add_days('orders.ordered_date', var('first_repeat_days')) }}
-            <= {{ as_of_date() }}
-            then 1 else 0 end as first_orders_matured,
-        case when
-            orders.is_first_order
-            and {{ add_days('orders.ordered_date', var('first_repeat_days')) }}
-            <= {{ as_of_date() }}
-            and orders.next_ordered_date
-            <= {{ add_days('orders.ordered_date', var('first_repeat_days')) }}
-            then 1 else 0 end as first_orders_repeated,
-        case when orders.is_first_order then orders.next_ordered_date end
-            as second_ordered_date,
-        firsts.first_ordered_date,
-        bought.first_category_date,
-        bought.first_family_date,
-        cast(null as date) as first_graded_date,
-        cast(null as date) as first_as_high_date,
-        coalesce(bought.listed_items, 0) as listed_items,
-        bought.listed_amount,
-        bought.full_price_amount,
-        coalesce(bought.referenced_items, 0) as referenced_items,
-        bought.referenced_amount,
-        bought.premium_amount
+        {{- stream_columns(measures, {
+            'orders': '1',
+            'goods_amount': 'orders.goods_amount',
+            'profit_amount': 'orders.profit_amount',
+            'first_orders': 'case when orders.is_first_order then 1 else 0 end',
+            'first_orders_matured': 'case when ' ~ is_matured_first ~ ' then 1 else 0 end',
+            'first_orders_repeated': 'case when ' ~ is_matured_first
+                ~ ' and orders.next_ordered_date <= ' ~ first_repeat_until
+                ~ ' then 1 else 0 end',
+            'second_ordered_date':
+                'case when orders.is_first_order then orders.next_ordered_date end',
+            'first_ordered_date': 'firsts.first_ordered_date',
+            'first_category_date': 'bought.first_category_date',
+            'first_family_date': 'bought.first_family_date',
+            'listed_items': 'coalesce(bought.listed_items, 0)',
+            'listed_amount': 'bought.listed_amount',
+            'full_price_amount': 'bought.full_price_amount',
+            'referenced_items': 'coalesce(bought.referenced_items, 0)',
+            'referenced_amount': 'bought.referenced_amount',
+            'premium_amount': 'bought.premium_amount',
+        }) }}
 
     from orders
     left join firsts on orders.person_key = firsts.person_key
@@ -111,26 +110,11 @@ streamed as (
         order_channel,
         {{ cut_id('refunds', 'store') }} as store,
         {{ cut_id('refunds', 'campaign') }} as campaign,
-        0 as orders,
-        1 as refunds,
-        cast(null as decimal(38, 12)) as goods_amount,
-        refund_amount,
-        {{ money('-profit_amount') }} as profit_amount,
-        0 as first_orders,
-        0 as first_orders_matured,
-        0 as first_orders_repeated,
-        cast(null as date) as second_ordered_date,
-        cast(null as date) as first_ordered_date,
-        cast(null as date) as first_category_date,
-        cast(null as date) as first_family_date,
-        cast(null as date) as first_graded_date,
-        cast(null as date) as first_as_high_date,
-        0 as listed_items,
-        cast(null as decimal(38, 12)) as listed_amount,
-        cast(null as decimal(38, 12)) as full_price_amount,
-        0 as referenced_items,
-        cast(null as decimal(38, 12)) as referenced_amount,
-        cast(null as decimal(38, 12)) as premium_amount
+        {{- stream_columns(measures, {
+            'refunds': '1',
+            'refund_amount': 'refund_amount',
+            'profit_amount': money('-profit_amount'),
+        }) }}
 
     from refunds
 
@@ -142,26 +126,10 @@ streamed as (
         orders.order_channel,
         {{ cut_id('orders', 'store') }} as store,
         {{ cut_id('orders', 'campaign') }} as campaign,
-        0 as orders,
-        0 as refunds,
-        cast(null as decimal(38, 12)) as goods_amount,
-        cast(null as decimal(38, 12)) as refund_amount,
-        cast(null as decimal(38, 12)) as profit_amount,
-        0 as first_orders,
-        0 as first_orders_matured,
-        0 as first_orders_repeated,
-        cast(null as date) as second_ordered_date,
-        cast(null as date) as first_ordered_date,
-        cast(null as date) as first_category_date,
-        cast(null as date) as first_family_date,
-        grades.first_graded_date,
-        grades.first_as_high_date,
-        0 as listed_items,
-        cast(null as decimal(38, 12)) as listed_amount,
-        cast(null as decimal(38, 12)) as full_price_amount,
-        0 as referenced_items,
-        cast(null as decimal(38, 12)) as referenced_amount,
-        cast(null as decimal(38, 12)) as premium_amount
+        {{- stream_columns(measures, {
+            'first_graded_date': 'grades.first_graded_date',
+            'first_as_high_date': 'grades.first_as_high_date',
+        }) }}
 
     from grades
     inner join orders on grades.order_key = orders.order_key

@@ -129,22 +129,20 @@ streamed as (
         person_key,
         day,
         category,
-        1 as orders,
-        0 as refunds,
-        goods_amount,
-        cast(null as decimal(38, 12)) as refund_amount,
-        profit_amount,
-        first_ordered_date,
-        first_category_date,
-        first_family_date,
-        cast(null as date) as first_graded_date,
-        cast(null as date) as first_as_high_date,
-        listed_items,
-        listed_amount,
-        full_price_amount,
-        referenced_items,
-        referenced_amount,
-        premium_amount
+        {{- stream_columns(purchase_measures(), {
+            'orders': '1',
+            'goods_amount': 'goods_amount',
+            'profit_amount': 'profit_amount',
+            'first_ordered_date': 'first_ordered_date',
+            'first_category_date': 'first_category_date',
+            'first_family_date': 'first_family_date',
+            'listed_items': 'listed_items',
+            'listed_amount': 'listed_amount',
+            'full_price_amount': 'full_price_amount',
+            'referenced_items': 'referenced_items',
+            'referenced_amount': 'referenced_amount',
+            'premium_amount': 'premium_amount',
+        }) }}
 
     from ordered
 
@@ -154,22 +152,11 @@ streamed as (
         person_key,
         day,
         category,
-        0 as orders,
-        1 as refunds,
-        cast(null as decimal(38, 12)) as goods_amount,
-        {{ money('cast(refund_amount as double) * share') }} as refund_amount,
-        {{ money('-cast(profit_amount as double) * share') }} as profit_amount,
-        cast(null as date) as first_ordered_date,
-        cast(null as date) as first_category_date,
-        cast(null as date) as first_family_date,
-        cast(null as date) as first_graded_date,
-        cast(null as date) as first_as_high_date,
-        0 as listed_items,
-        cast(null as decimal(38, 12)) as listed_amount,
-        cast(null as decimal(38, 12)) as full_price_amount,
-        0 as referenced_items,
-        cast(null as decimal(38, 12)) as referenced_amount,
-        cast(null as decimal(38, 12)) as premium_amount
+        {{- stream_columns(purchase_measures(), {
+            'refunds': '1',
+            'refund_amount': money('cast(refund_amount as double) * share'),
+            'profit_amount': money('-cast(profit_amount as double) * share'),
+        }) }}
 
     from refunded
 
@@ -179,22 +166,10 @@ streamed as (
         person_key,
         ordered_date as day,
         category,
-        0 as orders,
-        0 as refunds,
-        cast(null as decimal(38, 12)) as goods_amount,
-        cast(null as decimal(38, 12)) as refund_amount,
-        cast(null as decimal(38, 12)) as profit_amount,
-        cast(null as date) as first_ordered_date,
-        cast(null as date) as first_category_date,
-        cast(null as date) as first_family_date,
-        first_graded_date,
-        first_as_high_date,
-        0 as listed_items,
-        cast(null as decimal(38, 12)) as listed_amount,
-        cast(null as decimal(38, 12)) as full_price_amount,
-        0 as referenced_items,
-        cast(null as decimal(38, 12)) as referenced_amount,
-        cast(null as decimal(38, 12)) as premium_amount
+        {{- stream_columns(purchase_measures(), {
+            'first_graded_date': 'first_graded_date',
+            'first_as_high_date': 'first_as_high_date',
+        }) }}
 
     from grades
 
