@@ -1,0 +1,23 @@
+{#- Tables and views of a file that one run alone writes: nobody reads them while they are made,
+    so they are made under their own name. dbt-duckdb's own are made under another and renamed,
+    which costs more than most of them hold. -#}
+
+{% materialization table, adapter='duckdb' %}
+{%- set relation = this.incorporate(type='table') -%}
+{{ drop_relation_if_exists(load_cached_relation(this)) }}
+{% call statement('main') -%}
+    {{ create_table_as(False, relation, compiled_code) }}
+{%- endcall %}
+{% do adapter.commit() %}
+{{ return({'relations': [relation]}) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='duckdb' %}
+{%- set relation = this.incorporate(type='view') -%}
+{{ drop_relation_if_exists(load_cached_relation(this)) }}
+{% call statement('main') -%}
+    {{ create_view_as(relation, compiled_code) }}
+{%- endcall %}
+{% do adapter.commit() %}
+{{ return({'relations': [relation]}) }}
+{% endmaterialization %}
