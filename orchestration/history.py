@@ -1,10 +1,6 @@
-"""Dagster's history of runs: where a company's lies, and how it is kept fast."""
+"""Dagster's history of runs: where a company's lies."""
 
-import sqlite3
 from pathlib import Path
-
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from orchestration.company import Company
 from orchestration.settings import dagster_home
@@ -30,18 +26,3 @@ def dagster_folder(company: Company) -> Path:
     if not (folder / "dagster.yaml").exists():
         (folder / "dagster.yaml").write_text(DAGSTER_YAML)
     return folder
-
-
-def hasten() -> None:
-    """Have this process not wait for the disk after each of a run's thousand events.
-
-    They would take 25 s a night, not 4. What a power failure can cost is Dagster's pages on past
-    runs; what the nights themselves remember is in the ledger, which waits.
-    """
-    if not event.contains(Engine, "connect", _do_not_wait):
-        event.listen(Engine, "connect", _do_not_wait)
-
-
-def _do_not_wait(connection: object, _: object) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("pragma synchronous = off")

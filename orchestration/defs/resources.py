@@ -12,7 +12,7 @@ from orchestration import progress
 from orchestration.alerting.sending import send
 from orchestration.alerting.words import not_begun, of_night
 from orchestration.company import load_company
-from orchestration.history import hasten
+from orchestration.hastening import hasten
 from orchestration.live.readiness import refuse_unready
 from orchestration.lock import LockHeld
 from orchestration.night import Night, open_night
