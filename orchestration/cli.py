@@ -80,10 +80,11 @@ def main() -> None:
 @click.option(
     "--wait", default=0.0, help="Seconds to wait for another night to end.", show_default=True
 )
-def night(folder: Path | None, as_of: datetime | None, wait: float) -> None:
+@click.option("--full", "is_full", is_flag=True, help="Build even where nothing is new.")
+def night(folder: Path | None, as_of: datetime | None, wait: float, is_full: bool) -> None:
     """Run one night: land, build, check and publish, or leave everything as it was."""
     company = _company(folder, at_night=True)
-    _night(company, as_of.date() if as_of else _yesterday(company), wait)
+    _night(company, as_of.date() if as_of else _yesterday(company), wait, is_full)
 
 
 @main.command("catch-up")
@@ -105,7 +106,7 @@ def catch_up(folder: Path | None, wait: float) -> None:
         day += timedelta(days=1)
 
 
-def _night(company, day: date, wait: float) -> None:
+def _night(company, day: date, wait: float, is_full: bool = False) -> None:
     """One night, told as it goes; raises Problem where it does not come to a version."""
     from orchestration.lock import holder
 
@@ -123,7 +124,7 @@ def _night(company, day: date, wait: float) -> None:
     with report.Terminal(console) as terminal, progress.told_to(terminal):
         progress.doing("starting")
         try:
-            outcome = run_night(company, day, wait)
+            outcome = run_night(company, day, wait, is_full)
         except DbtError as error:
             raise Problem(str(error)) from None
     if outcome.problems:

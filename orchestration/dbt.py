@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from orchestration.company import Company, Settings
+from orchestration.company import CONFIG, Company, Settings
 from orchestration.contract import consent_purposes
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
 
@@ -60,6 +60,15 @@ def definitions(company: Company) -> str:
         if path.name not in NO_DEFINITIONS:
             own = company.reference / path.name
             digest.update(f"{path.name}\0".encode() + (own if own.is_file() else path).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def configuration(company: Company) -> str:
+    """A name for everything that a company says of itself: company.yml and its own tables."""
+    digest = hashlib.sha256()
+    for path in (company.folder / CONFIG, *sorted(company.reference.glob("*"))):
+        if path.is_file():
+            digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

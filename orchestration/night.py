@@ -16,7 +16,7 @@ from typing import Any
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import Dbt
+from orchestration.dbt import Dbt, configuration
 from orchestration.disk import discard
 from orchestration.ingest import duck
 from orchestration.ingest.mapping import mapping_of
@@ -35,6 +35,7 @@ DEV = "dev"  # the work folder of dbt by hand
 REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
 REGULAR = 3  # gaps between deliveries that make a habit
 RUNNING, PUBLISHED, ASIDE, FAILED = "running", "published", "kept aside", "failed"
+UNCHANGED = "unchanged"  # nothing is new: what is current stands
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Night:
     checks: list[Check] = field(default_factory=list)
     version: publishing.Version | None = None
     found_dead: tuple[str, ...] = ()  # runs that were killed, found by this one
+    is_full: bool = False  # builds even where nothing is new
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -268,6 +270,22 @@ class Night:
         )
         return self.version
 
+    @cached_property
+    def is_unchanged(self) -> bool:
+        """Whether the current version is whole and made of the very things that this night would
+        make one of; asked once everything is landed. What is served is seen to even so.
+        """
+        now = publishing.current(self.company)
+        about = self._about()
+        del about["sequence"]
+        if self.is_full or now is None or any(now.manifest.get(k) != v for k, v in about.items()):
+            return False
+        if any(publishing.differences(now)):
+            return False
+        self.version, self.run = now, self.seen(UNCHANGED)
+        self.serve()
+        return True
+
     def serve(self) -> served.Served | None:
         """Have PostgreSQL show what is current, and remember how that went."""
         found = served.serve(self.company)
@@ -294,12 +312,13 @@ class Night:
             seconds=round(time.monotonic() - self.began, 1),
         )
 
-    def _about(self) -> Mapping[str, Any]:
+    def _about(self) -> dict[str, Any]:
         return {
             "as_of_date": self.run.as_of_date.isoformat(),
             "sequence": self.sequence,
             "code_version": self.run.code_version,
             "settings": self.company.settings.model_dump(mode="json"),
+            "configuration": configuration(self.company),
             "inputs": self.ledger.inputs(),
         }
 
@@ -310,10 +329,12 @@ def open_night(
     as_of: date,
     wait_seconds: float = 0,
     waiting: Callable[[str], None] = lambda holder: None,
+    is_full: bool = False,
 ) -> Iterator[Night]:
     """Be the only writer, clear away what killed nights left, and remember how it ended.
 
-    Raises LockHeld when another night runs on after `wait_seconds`.
+    A full night builds even where nothing is new. Raises LockHeld when another night runs on
+    after `wait_seconds`.
     """
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
         ledger = Ledger(company.ledger)
@@ -323,7 +344,7 @@ def open_night(
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
         reach("night opened")
-        night = Night(company, ledger, run, sequence, found_dead=dead)
+        night = Night(company, ledger, run, sequence, found_dead=dead, is_full=is_full)
         try:
             yield night
         finally:

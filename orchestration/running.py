@@ -4,16 +4,18 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from orchestration.company import Company
 from orchestration.dbt import parsed_folder
 from orchestration.history import dagster_folder
 from orchestration.live.fetching import live_folders
+from orchestration.publishing import find
 from orchestration.settings import ROOT, environment, serve
 
 
@@ -26,13 +28,15 @@ class Outcome:
     is_locked: bool = False
 
 
-def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome:
+def run_night(
+    company: Company, as_of: date, wait_seconds: float = 0, is_full: bool = False
+) -> Outcome:
     """One night, in this process, through Dagster's job and into its history of runs."""
     serve(company.folder)
     from sqlalchemy.exc import DBAPIError
 
     try:
-        return _run(company, as_of, wait_seconds)
+        return _run(company, as_of, {"wait_seconds": float(wait_seconds), "is_full": is_full})
     except OSError as error:
         return Outcome(None, (str(error),))
     except Exception as error:  # that history cannot be written: no room, or its server is away
@@ -44,12 +48,12 @@ def run_night(company: Company, as_of: date, wait_seconds: float = 0) -> Outcome
         return Outcome(None, (f"{folder}: {said}, with {free / 1e6:,.0f} MB free there",))
 
 
-def _run(company: Company, as_of: date, wait_seconds: float) -> Outcome:
+def _run(company: Company, as_of: date, how: Mapping[str, Any]) -> Outcome:
     import dagster as dg
 
     config = {
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        "resources": {"night": {"config": {"wait_seconds": float(wait_seconds)}}},
+        "resources": {"night": {"config": dict(how)}},
     }
     # A partition exists once its day is over, by the clock; the command line says which day
     # is over, and no clock.
@@ -67,7 +71,7 @@ def _run(company: Company, as_of: date, wait_seconds: float) -> Outcome:
             raise_on_error=False,
         )
     if result.success:
-        return Outcome(_published_by(result), ())
+        return Outcome(_published_by(result, company), ())
     problems, is_locked = problems_in(result.all_events)
     return Outcome(None, tuple(problems), is_locked)
 
@@ -94,9 +98,11 @@ def _aside(company: Company) -> Iterator[None]:
             log.close()
 
 
-def _published_by(result) -> str:
-    (made,) = result.asset_materializations_for_node("published__marts")
-    return Path(made.metadata["version"].value).name
+def _published_by(result, company: Company) -> str:
+    """The version that the night made, else the one that it found to stand."""
+    for made in result.asset_materializations_for_node("published__marts"):
+        return Path(made.metadata["version"].value).name
+    return find(company).run
 
 
 def problems_in(events) -> tuple[list[str], bool]:

@@ -28,12 +28,12 @@ OF_NIGHTS = {"runs", "data_quality"}  # marts that tell of the nights themselves
 
 @pytest.fixture(scope="module")
 def nights(night: Shop, tmp_path_factory: pytest.TempPathFactory, kizuna: Kizuna) -> Shop:
-    """The shop after a second night for the same day, and one for 40 days before."""
+    """The shop after a second night for the same day, built anew, and one for 40 days before."""
     folder = tmp_path_factory.mktemp("nights") / "shop"
     shutil.copytree(night.folder, folder, symlinks=True)
     earlier = date.fromisoformat(AS_OF) - timedelta(days=40)
     for day in (AS_OF, earlier):
-        result = kizuna("night", "--company", folder, "--as-of", day)
+        result = kizuna("night", "--company", folder, "--as-of", day, "--full")
         assert result.exit_code == 0, result.output
     return Shop(folder, result.output)
 
@@ -98,6 +98,33 @@ def test_a_second_night_over_the_same_landing_changes_no_row(nights):
     assert first.keys() == second.keys()
     assert [name for name in first if name not in OF_NIGHTS and first[name] != second[name]] == []
     assert len(second["runs"]) == 2
+
+
+def test_a_night_without_news_leaves_what_is_published_as_it_is_and_is_written_down(shop, kizuna):
+    before = hashes(shop.data / "versions")
+    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    assert f"nothing is new since {AS_OF}-001" in result.output
+    assert "Net revenue" in result.output
+    assert hashes(shop.data / "versions") == before
+    assert not list((shop.data / "work").iterdir())
+    assert Ledger(shop.data / "ledger.sqlite").runs()[-1]["status"] == "unchanged"
+
+
+@pytest.mark.parametrize("what", ["a target", "a setting", "a torn file"])
+def test_a_night_builds_again_where_anything_is_new(shop, what, kizuna):
+    targets = shop.folder / "reference" / "kpi_targets.csv"
+    if what == "a target":
+        targets.parent.mkdir(exist_ok=True)
+        targets.write_text("kpi,grain,target\norders,month,12345\n")
+    elif what == "a setting":
+        with (shop.folder / "company.yml").open("a") as file:
+            file.write("\nmin_cell_size: 6\n")
+    else:
+        (shop.data / "current" / "parquet" / "orders.parquet").resolve().write_bytes(b"torn")
+    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+    assert result.exit_code == 0, result.output
+    assert current(load_company(shop.folder)).run == f"{AS_OF}-002"
 
 
 def test_a_night_for_an_earlier_day_is_kept_aside_with_the_figures_of_then(nights):
@@ -301,13 +328,13 @@ def test_a_feed_that_came_every_day_and_is_missing_is_an_alarm(tmp_path):
 def test_a_killed_night_changes_nothing_and_the_next_one_makes_the_same_rows(shop, kizuna):
     before = hashes(shop.data / "versions")
     command = [sys.executable, "-m", "orchestration.cli", "night"]
-    command += ["--company", str(shop.folder), "--as-of", AS_OF]
+    command += ["--company", str(shop.folder), "--as-of", AS_OF, "--full"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as killed:
         assert any("judged" in line for line in killed.stdout)
         killed.kill()
     assert hashes(shop.data / "versions") == before
     assert (shop.data / "current").resolve().name == f"{AS_OF}-001"
-    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF, "--full")
     assert result.exit_code == 0, result.output
     first, again = rows(shop, f"{AS_OF}-001"), rows(shop, f"{AS_OF}-003")
     assert [name for name in first if name not in OF_NIGHTS and first[name] != again[name]] == []

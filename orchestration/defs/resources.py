@@ -28,7 +28,14 @@ zone = load_company(company_folder()).settings.business_timezone
 days = dg.DailyPartitionsDefinition(FIRST_DAY, timezone=zone)
 
 
-@dg.resource(config_schema={"wait_seconds": dg.Field(float, default_value=float(WAIT_SECONDS))})
+@dg.resource(
+    config_schema={
+        "wait_seconds": dg.Field(float, default_value=float(WAIT_SECONDS)),
+        "is_full": dg.Field(
+            bool, default_value=False, description="Build even where nothing is new."
+        ),
+    }
+)
 def night(context: dg.InitResourceContext) -> Iterator[Night]:
     """The run's night: holds the lock while the run lasts."""
     run = context.run
@@ -38,11 +45,15 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
         context.instance.add_run_tags(run.run_id, {PROCESS: named(os.getpid())})
     company, day = load_company(company_folder()), date.fromisoformat(run.tags[PARTITION])
     refuse_unready(company)
-    wait = context.resource_config["wait_seconds"]
+    wait, is_full = (context.resource_config[name] for name in ("wait_seconds", "is_full"))
     with ExitStack() as stack:
         try:
             night = open_night(
-                company, day, wait, lambda holder: progress.done(f"waiting for {holder}")
+                company,
+                day,
+                wait,
+                lambda holder: progress.done(f"waiting for {holder}"),
+                is_full,
             )
             opened = stack.enter_context(night)
         except Exception as error:

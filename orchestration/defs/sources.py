@@ -168,6 +168,8 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
 )
 def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
     """One row per customer id of a person who has several: which one, and why."""
+    if night.is_unchanged:
+        return dg.MaterializeResult(metadata={"unchanged": True})
     linked = _linked(night)
     try:
         if keep_promises(night):

@@ -61,6 +61,9 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     """Run `dbt build` once; events are passed on with the rows that each table came to have."""
     if fingerprint() != PARSED:
         raise dg.Failure("the dbt project changed since this process started: start it again")
+    if night.is_unchanged:
+        progress.done(f"nothing is new since {night.version.run}, which stands")
+        return
     dbt = night.dbt
     invocation = DbtCliInvocation.run(
         args=dbt.program(*BUILD),
