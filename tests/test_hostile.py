@@ -16,7 +16,8 @@ from faults.small_night import HEADER, KEY, Shop, night
 from rich.console import Console
 
 from orchestration import progress, report
-from orchestration.cli import Problem, main
+from orchestration.cli import main
+from orchestration.cli.common import Problem
 from orchestration.company import ConfigError, load_company
 from orchestration.dbt import Dbt
 from orchestration.ingest import duck

@@ -74,7 +74,7 @@ def test_three_missed_nights_are_caught_up_once_each(
 
     monkeypatch.setattr("orchestration.running.run_night", small)
     monkeypatch.setattr("orchestration.report.night", lambda *_: None)
-    monkeypatch.setattr("orchestration.cli._yesterday", lambda _: date(2026, 1, 13))
+    monkeypatch.setattr("orchestration.cli.nights.yesterday", lambda _: date(2026, 1, 13))
     for said in ("as of 2026-01-13", "no night was missed"):
         result = kizuna("catch-up", "--company", injured.folder)
         assert result.exit_code == 0 and said in result.output, result.output
