@@ -69,7 +69,7 @@ def test_of_a_newer_release_nothing_is_touched_and_the_pointer_still_moves(
 def test_three_missed_nights_are_caught_up_once_each(
     injured: Shop, kizuna: Kizuna, monkeypatch: pytest.MonkeyPatch, seen: Seen
 ):
-    def small(company, day: date, wait: float) -> Outcome:
+    def small(company, day: date, wait: float, is_full: bool) -> Outcome:
         return Outcome(night(company.folder, day, wait).run, ())
 
     monkeypatch.setattr("orchestration.running.run_night", small)
