@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 from ruamel.yaml import YAML
 
-from orchestration.company import CONFIG, Company, ConfigError, System, unknown
+from orchestration.company import CONFIG, Company, System
+from orchestration.configuration import ConfigError, unknown
 from orchestration.contract import feeds_by_name
 from orchestration.disk import digest, make_folder, rename_in
 from orchestration.ingest import duck

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
 from orchestration.alerting.config import Alerts, Mail
+from orchestration.configuration import ConfigError, at, read_yaml, unknown
 from orchestration.contract import consent_purposes, load_contract
 from orchestration.ingest.unpacking import MAX_UNPACKING
 from orchestration.live.config import Fetch, keys_at, place_of
@@ -23,10 +23,6 @@ FETCH, SERVING, ALERTS = "fetch", "serving", "alerts"
 # A person who never spoke is counted, but is linked to no handle, given to nobody and written to
 # by no channel: what is not named here is refused.
 CONSENT_DEFAULTS = {"analytics": True}
-
-
-class ConfigError(Exception):
-    """Something is wrong in a file that a person wrote; the message says where."""
 
 
 def _time_zone(value: Any) -> Any:
@@ -318,7 +314,7 @@ def load_company(folder: Path | str) -> Company:
         raise ConfigError(f"{path}: no such file; `kizuna init {folder}` makes a company folder")
     if odd := [sign for sign in UNFIT if sign in str(folder)]:
         raise ConfigError(f"{folder}: rename it: dbt and DuckDB read no file below a `{odd[0]}`")
-    content, lines = _read(path)
+    content, lines = read_yaml(path)
     try:
         parsed = _File.model_validate(content)
     except ValidationError as error:
@@ -329,52 +325,13 @@ def load_company(folder: Path | str) -> Company:
     company = Company(folder, settings, parsed.systems, parsed.serving, parsed.alerts)
     problems = list(_misnamed(company))
     if problems:
-        raise ConfigError("\n".join(_at(path, lines, where) + what for where, what in problems))
+        raise ConfigError("\n".join(at(path, lines, where) + what for where, what in problems))
     return company
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[tuple, int]]:
-    """The file's content, and the line on which each key stands."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines = dict(_lines(path, node)) if node else {}
-        content = yaml.safe_load(text)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path} line {mark.line + 1} column {mark.column + 1}" if mark else str(path)
-        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}") from None
-    if content is not None and not isinstance(content, dict):
-        raise ConfigError(f"{path} line 1: expected `key: value` lines")
-    return content or {}, lines
-
-
-def _lines(path: Path, node: yaml.Node, above: tuple = ()) -> Iterator[tuple[tuple, int]]:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if key.value in seen:
-            raise ConfigError(f"{path} line {line}: `{key.value}` stands there twice")
-        seen.add(key.value)
-        yield (*above, key.value), line
-        yield from _lines(path, value, (*above, key.value))
-
-
-def _at(path: Path, lines: dict[tuple, int], where: tuple) -> str:
-    """`file line n: `, of the deepest key of `where` that stands in the file."""
-    for depth in range(len(where), 0, -1):
-        if where[:depth] in lines:
-            return f"{path} line {lines[where[:depth]]}: "
-    return f"{path}: "
 
 
 def locate(path: Path, where: tuple) -> str:
     """`file line n: ` of a key of company.yml."""
-    return _at(path, _read(path)[1], where)
+    return at(path, read_yaml(path)[1], where)
 
 
 def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Iterator[str]:
@@ -400,7 +357,7 @@ def _explain(path: Path, lines: dict[tuple, int], error: ValidationError) -> Ite
             what = f"`{key}`: {_plain(problem['msg'])}, not {problem['input']!r}"
         if where not in told:
             told.add(where)
-            yield _at(path, lines, where) + what
+            yield at(path, lines, where) + what
 
 
 def _plain(message: str) -> str:
@@ -416,13 +373,6 @@ def _known_keys(where: tuple) -> list[str]:
     if where[0] == ALERTS and len(where) > 1:
         return list((Mail if len(where) > 2 else Alerts).model_fields)
     return list((System if where[0] == "systems" and len(where) > 1 else _File).model_fields)
-
-
-def unknown(kind: str, name: str, known: list[str]) -> str:
-    """`unknown <kind> …`, with the nearest right name."""
-    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(sorted(known))}"
-    return f"unknown {kind} `{name}`; {hint}"
 
 
 def _misnamed(company: Company) -> Iterator[tuple[tuple, str]]:

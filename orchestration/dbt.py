@@ -63,7 +63,7 @@ def definitions(company: Company) -> str:
     return digest.hexdigest()[:16]
 
 
-def configuration(company: Company) -> str:
+def company_fingerprint(company: Company) -> str:
     """A name for everything that a company says of itself: company.yml and its own tables."""
     digest = hashlib.sha256()
     for path in (company.folder / CONFIG, *sorted(company.reference.glob("*"))):

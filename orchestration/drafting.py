@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 import yaml
 
-from orchestration.company import Company, ConfigError
+from orchestration.company import Company
+from orchestration.configuration import ConfigError
 from orchestration.contract import Column, Feed, load_contract
 from orchestration.ingest import duck, spellings
 from orchestration.ingest.reading import Layout, extensions_of, read_table

@@ -10,7 +10,8 @@ from importlib import metadata
 from packaging.requirements import Requirement
 
 from orchestration import publishing
-from orchestration.company import CONFIG, Company, ConfigError
+from orchestration.company import CONFIG, Company
+from orchestration.configuration import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import KEY_FILE

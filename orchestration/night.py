@@ -16,7 +16,7 @@ from typing import Any
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import Dbt, configuration
+from orchestration.dbt import Dbt, company_fingerprint
 from orchestration.disk import discard
 from orchestration.ingest import duck
 from orchestration.ingest.mapping import mapping_of
@@ -318,7 +318,7 @@ class Night:
             "sequence": self.sequence,
             "code_version": self.run.code_version,
             "settings": self.company.settings.model_dump(mode="json"),
-            "configuration": configuration(self.company),
+            "configuration": company_fingerprint(self.company),
             "inputs": self.ledger.inputs(),
         }
 

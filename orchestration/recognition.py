@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from orchestration.company import ConfigError
+from orchestration.configuration import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest import duck
 from orchestration.ingest.language import Files, Mapping

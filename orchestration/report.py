@@ -144,7 +144,7 @@ def kpis(console: Console, path: Path, codes: Sequence[str], grain: str, periods
         for code in codes:
             name, unit = next(((n, u) for kpi, n, u in known if kpi == code), (None, None))
             if name is None:
-                from orchestration.company import unknown
+                from orchestration.configuration import unknown
 
                 raise KeyError(unknown("KPI", code, [kpi for kpi, *_ in known]))
             rows = connection.execute(

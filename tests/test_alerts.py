@@ -23,7 +23,8 @@ from faults.small_night import KEY, Shop, orders
 from orchestration.alerting.config import KINDS
 from orchestration.alerting.sending import send
 from orchestration.alerting.words import alert, not_fresh, of_night
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.ledger import Ledger
 from orchestration.live.readiness import refuse_unready
 from orchestration.night import Night, Run

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.company import ConfigError, Settings, load_company
+from orchestration.company import Settings, load_company
+from orchestration.configuration import ConfigError
 
 
 def company(folder: Path, text: str):

@@ -18,7 +18,8 @@ from rich.console import Console
 from orchestration import progress, report
 from orchestration.cli import main
 from orchestration.cli.common import Problem
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.dbt import Dbt
 from orchestration.ingest import duck
 from orchestration.ledger import Ledger

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.linking import link_persons
 from orchestration.linking.decided import COLUMNS
 from tests.raw_data import RawData

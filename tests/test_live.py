@@ -8,7 +8,8 @@ import duckdb
 import pytest
 from live_sources import D
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.examination import refuse_unfit
 from orchestration.live.watermark import Watermark, Whole
 

@@ -184,7 +184,8 @@ def test_a_secret_goes_to_its_own_host_alone_and_is_written_nowhere(shop, api, m
     ],
 )
 def test_what_is_wrong_of_an_interface_is_named(shop, api, changed, said):
-    from orchestration.company import ConfigError, load_company
+    from orchestration.company import load_company
+    from orchestration.configuration import ConfigError
 
     shop.configure(shop=source(api) | changed)
     with pytest.raises(ConfigError) as error:

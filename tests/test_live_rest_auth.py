@@ -8,7 +8,8 @@ from flask import Flask, Request, redirect, request
 from flask_server import served
 from live_sources import Live
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.examination import live_findings
 
 pytest.importorskip("dlt")

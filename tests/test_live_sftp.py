@@ -9,7 +9,8 @@ from live_sources import Live
 from sftp_server import private_key, public
 from sftp_server import server as sftp_server
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.examination import live_findings
 
 PASSWORD, KEY_PASSWORD = "s3cret of the user", 'k3y "pass" wörd%20'

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.contract import feeds_by_name
 from orchestration.ingest import duck
 from orchestration.ingest.expressions import ExpressionError, tables_of

@@ -7,7 +7,8 @@ import pytest
 from remains import places_of
 from test_erasure_files import CUSTOMERS, HANA, HEADER, ORDER, TARO, land, put, rows
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.ledger import Ledger
 from orchestration.privacy import exporting
 from orchestration.privacy.journal import Journal

@@ -24,7 +24,8 @@ from postgres_server import server as postgres_server
 from psycopg import errors
 
 from orchestration import progress, publishing
-from orchestration.company import Company, ConfigError, Settings, load_company
+from orchestration.company import Company, Settings, load_company
+from orchestration.configuration import ConfigError
 from orchestration.disk import digest
 from orchestration.examination import serving_findings
 from orchestration.night import open_night

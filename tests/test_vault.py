@@ -5,7 +5,8 @@ from datetime import date
 import duckdb
 import pytest
 
-from orchestration.company import ConfigError, load_company
+from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 from orchestration.examination import refuse_unfit
 from orchestration.landing import Landing
 from orchestration.starting import start_company

@@ -45,7 +45,8 @@ as_of_option = click.option(
 
 def company_of(folder: Path | None, at_night: bool = False) -> "Company":
     """The company that a command is about; at night with all that it fetches from in reach."""
-    from orchestration.company import ConfigError, load_company
+    from orchestration.company import load_company
+    from orchestration.configuration import ConfigError
     from orchestration.examination import refuse_unfit
 
     with telling(ConfigError, exit_code=WRONG):

@@ -56,7 +56,7 @@ def add(
     A file that nobody knows gets a draft of a mapping, to be looked at before it counts.
     """
     from orchestration import adding, report
-    from orchestration.company import ConfigError
+    from orchestration.configuration import ConfigError
 
     company, screen = company_of(folder), console()
     with telling(ConfigError, exit_code=WRONG):
@@ -79,7 +79,7 @@ def add(
 def _offer(company: "Company", path: Path, named: str | None, system: str | None) -> "Offer":
     """What a file is; a draft of a mapping is written for one that nobody knows."""
     from orchestration import adding, report
-    from orchestration.company import ConfigError
+    from orchestration.configuration import ConfigError
     from orchestration.drafting import write_draft
     from orchestration.ingest.unpacking import RejectedError
 

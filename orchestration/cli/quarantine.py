@@ -24,7 +24,7 @@ feed_option = click.option("--feed", help="Of this feed alone.")
 
 
 def _known_feed(feed: str | None) -> None:
-    from orchestration.company import unknown
+    from orchestration.configuration import unknown
     from orchestration.contract import feeds_by_name
 
     if feed and feed not in feeds_by_name():

@@ -1,14 +1,13 @@
 """Mappings: how a system's own exports become feeds, one YAML file per system, read and checked."""
 
-from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from orchestration.company import Company, ConfigError, unknown
+from orchestration.company import Company
+from orchestration.configuration import ConfigError, Where, at, read_yaml, unknown
 from orchestration.ingest.language import (
     FeedMap,
     Files,
@@ -23,9 +22,7 @@ from orchestration.ingest.language import (
     Unpivot,
     Untold,
 )
-from orchestration.ingest.misfits import Where, misfits
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where it is there
+from orchestration.ingest.misfits import misfits
 
 
 def mapping_of(company: Company, system: str) -> Mapping | None:
@@ -100,45 +97,19 @@ def _with_questions(part: FeedMap, maps: dict[str, dict[str, Any]], path: Path) 
 
 def read_mapping(path: Path) -> Mapping:
     """Read a mapping whose parameters nobody has said yet; raises ConfigError as above."""
+    content, lines = read_yaml(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=LOADER)
-        lines = dict(_lines(path, node)) if node else {}
-        content = yaml.load(text, Loader=LOADER)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path} line {mark.line + 1} column {mark.column + 1}" if mark else str(path)
-        raise ConfigError(f"{place}: {getattr(error, 'problem', error)}") from None
-    try:
-        mapping = Mapping.model_validate(content or {})
+        mapping = Mapping.model_validate(content)
     except ValidationError as error:
         problems = [(_plain(p["loc"], lines), _message(p)) for p in error.errors()]
     else:
-        problems = list(misfits(mapping, text))
+        problems = list(misfits(mapping, path.read_text(encoding="utf-8-sig")))
     if problems:
         told = dict(reversed(problems))
         raise ConfigError(
-            "\n".join(f"{path}{_line(lines, where)}: {told[where]}" for where in reversed(told))
+            "\n".join(at(path, lines, where) + told[where] for where in reversed(told))
         )
     return mapping
-
-
-def _lines(path: Path, node: yaml.Node, above: Where = ()) -> Iterator[tuple[Where, int]]:
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield (*above, index), item.start_mark.line + 1
-            yield from _lines(path, item, (*above, index))
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise ConfigError(f"{path} line {line}: `{key.value}` stands there twice")
-            seen.add(key.value)
-            yield (*above, key.value), line
-            yield from _lines(path, value, (*above, key.value))
 
 
 def _plain(where: Where, lines: dict[Where, int]) -> Where:
@@ -148,13 +119,6 @@ def _plain(where: Where, lines: dict[Where, int]) -> Where:
         if (*place, part) in lines or not isinstance(part, int):
             place = (*place, part)
     return place
-
-
-def _line(lines: dict[Where, int], where: Where) -> str:
-    for depth in range(len(where), 0, -1):
-        if where[:depth] in lines:
-            return f" line {lines[where[:depth]]}"
-    return ""
 
 
 def _message(problem: Any) -> str:

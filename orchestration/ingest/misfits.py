@@ -3,14 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from orchestration.company import unknown
+from orchestration.configuration import Where, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.expressions import ExpressionError, check_expression, tables_of
 from orchestration.ingest.language import FeedMap, Mapping
 
 PARAMETER = re.compile(r"\bparameter\('([^']*)'\)")
-
-Where = tuple[str | int, ...]
 
 
 def misfits(mapping: Mapping, text: str) -> Iterator[tuple[Where, str]]:

@@ -3,7 +3,8 @@
 import csv
 from dataclasses import dataclass
 
-from orchestration.company import Company, ConfigError
+from orchestration.company import Company
+from orchestration.configuration import ConfigError
 from orchestration.linking.clusters import MANUAL, Edge
 
 FILE = "person_decisions.csv"

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import Protocol
 
-from orchestration.company import Company, ConfigError
+from orchestration.company import Company
+from orchestration.configuration import ConfigError
 from orchestration.disk import make_folder, rename_in
 from orchestration.live import buckets, mysql, postgres, rest, sftp
 from orchestration.live.config import (

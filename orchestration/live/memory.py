@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from orchestration.company import ConfigError
+from orchestration.configuration import ConfigError
 from orchestration.disk import rename_in
 from orchestration.live.config import Folder
 

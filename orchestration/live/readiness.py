@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from orchestration.company import ALERTS, CONFIG, Company, ConfigError, locate, unknown
+from orchestration.company import ALERTS, CONFIG, Company, locate
+from orchestration.configuration import ConfigError, unknown
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest.mapping import mapping_of
 from orchestration.live.config import Bucket, Folder, Place, Rows, Sftp, Table
