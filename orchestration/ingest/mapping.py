@@ -40,12 +40,14 @@ def load_mapping(path: Path, given: Map[str, str | dict[str, Any]] | None = None
     known, given = mapping.parameters, given or {}
     if strange := [name for name in given if name not in known]:
         raise ConfigError(f"{path}: company.yml: {unknown('parameter', strange[0], list(known))}")
+    lacking = [name for name, p in known.items() if p.default is None and name not in given]
+    if lacking:
+        raise ConfigError(
+            f"{path}: say in company.yml, for its system, under `parameters`, or to `kizuna add` by"
+            " `--set NAME=VALUE`:"
+            + "".join(f"\n- {name}: {known[name].description}" for name in lacking)
+        )
     for name, parameter in known.items():
-        if parameter.default is None and name not in given:
-            raise ConfigError(
-                f"{path}: say in company.yml, for its system, `parameters: {{{name}: …}}`:"
-                f" {parameter.description}"
-            )
         if name in given and isinstance(given[name], dict) != isinstance(parameter.default, dict):
             form = "`column: …` lines" if isinstance(parameter.default, dict) else "one value"
             raise ConfigError(f"{path}: company.yml: parameter `{name}` is {form}")
