@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ def _run(company: Company, as_of: date, how: Mapping[str, Any]) -> Outcome:
     if result.success:
         return Outcome(_published_by(result, company), ())
     problems, is_locked = problems_in(result.all_events)
-    return Outcome(None, tuple(problems), is_locked)
+    return Outcome(None, tuple(dict.fromkeys(problems)), is_locked)
 
 
 @cache
@@ -114,7 +115,7 @@ def problems_in(events) -> tuple[list[str], bool]:
             said = data.user_failure_data.description if data.user_failure_data else None
             blocked = data.error and data.error.cls_name == "DagsterAssetCheckFailedError"
             if not blocked:
-                problems.append(said or _deepest(data.error))
+                problems.extend(_lines(said or _deepest(data.error)))
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             seen = event.event_specific_data
             if not seen.passed and seen.check_name == "great_expectations":
@@ -125,6 +126,11 @@ def problems_in(events) -> tuple[list[str], bool]:
             problems.append(_deepest(error) if error else event.message)
             is_locked = error is not None and _root(error).cls_name == "LockHeld"
     return problems, is_locked
+
+
+def _lines(said: str) -> list[str]:
+    """One problem a line, with the lines below it that are indented."""
+    return re.split(r"\n(?! )", said)
 
 
 def _root(error):
