@@ -1,10 +1,10 @@
 """The command line: what each command says, and with what code it ends."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from conftest import AS_OF, hashes
@@ -34,17 +34,23 @@ def test_a_company_that_is_there_is_not_made_again(tmp_path, kizuna):
 
 def test_a_typo_fails_in_no_time_and_touches_nothing(tmp_path):
     (tmp_path / "company.yml").write_text("inactivty_days: 90\n")
-    began = time.monotonic()
+    before = processor_seconds()
     result = subprocess.run(
         [sys.executable, "-m", "orchestration.cli", "night", "--company", str(tmp_path)],
         capture_output=True,
         text=True,
     )
-    assert time.monotonic() - began < 5
+    assert processor_seconds() - before < 5
     assert result.returncode == 2
     assert "company.yml line 1: unknown key `inactivty_days`" in result.stderr
     assert "did you mean `inactivity_days`?" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["company.yml"]
+
+
+def processor_seconds() -> float:
+    """Of the processes that this one started and saw end: on a busy machine the clock runs on."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_a_wrong_mapping_is_refused_before_anything_is_touched(tmp_path, kizuna):
