@@ -36,6 +36,17 @@ def server(folder: Path, user: str, password: str) -> Iterator[tuple[psycopg.Con
     server.cleanup()
 
 
+def dump(connection: psycopg.Connection, *options: str) -> bytes:
+    """What pg_dump writes of the connection's database: every schema, as SQL."""
+    ((programs,),) = connection.execute("select setting from pg_config where name = 'BINDIR'")
+    program = Path(programs) / "pg_dump"
+    if not program.exists():
+        pytest.skip(f"needs the server's own pg_dump, and there is no {program}")
+    of = connection.info
+    command = [program, "--host", of.host, "--username", of.user, "--dbname", of.dbname, *options]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
 def _started(folder: Path):
     """The server; on a busy machine its ten seconds to start may not be enough."""
     with contextlib.suppress(subprocess.SubprocessError):

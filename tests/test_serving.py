@@ -162,6 +162,16 @@ def two(company, published) -> Company:
     return company
 
 
+def write_anew(company: Company, sql: str) -> None:
+    """Change the current version, as an erasure does."""
+    version = publishing.current(company)
+    path = version.folder / "kizuna.duckdb"
+    with duckdb.connect(str(path)) as file:
+        file.execute(sql)
+    files = {**version.manifest["files"], path.name: digest(path)}
+    (version.folder / "manifest.json").write_text(json.dumps({**version.manifest, "files": files}))
+
+
 def told(connection: psycopg.Connection) -> str:
     ((run,),) = connection.execute("select run_id from marts.served_version").fetchall()
     return run
@@ -546,12 +556,7 @@ def test_the_version_that_is_pointed_at_is_shown_and_no_other(two, asking, kizun
 
 def test_a_version_that_was_written_anew_without_somebody_is_shown_anew(two, asking):
     assert serve(two).is_new and not serve(two).is_new
-    version = publishing.current(two)
-    path = version.folder / "kizuna.duckdb"
-    with duckdb.connect(str(path)) as file:
-        file.execute("delete from marts.customers where person_key = 'p7'")
-    files = {**version.manifest["files"], path.name: digest(path)}
-    (version.folder / "manifest.json").write_text(json.dumps({**version.manifest, "files": files}))
+    write_anew(two, "delete from marts.customers where person_key = 'p7'")
     assert serve(two).is_new
     assert asking().execute("select count(*) from marts.customers").fetchone() == (49,)
 

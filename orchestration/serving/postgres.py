@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import psycopg
 from psycopg import errors
@@ -97,25 +98,33 @@ def _version(connection: Connection) -> tuple[str, str] | None:
     return None
 
 
-def bring(
-    connection: Connection, company: Company, version: Version, deadline: float
-) -> int | None:
-    """Show the version, unless it is shown; the rows that were loaded for it."""
+class Brought(NamedTuple):
+    """What was loaded to show a version, if it was not shown, and schemas that are still read."""
+
+    rows: int | None
+    left: list[str]
+
+
+def bring(connection: Connection, company: Company, version: Version, deadline: float) -> Brought:
+    """Show the version, unless it is shown."""
     _end_the_dead(connection)
-    sweep(connection)
+    left = sweep(connection)
     wanted = (version.run, version.manifest["files"][WHOLE])
     if _version(connection) == wanted:
-        return None
+        return Brought(None, left)
     admit(connection, company.serving.postgres.reader_seconds)
     aside = _schema("new", version.run)
     with connection.transaction():
         connection.execute(f"create schema {name(aside)}")
         loaded = load(connection, name(aside), version, company.work / "serving")
         _describe(connection, name(aside), version, wanted[1])
-    _swap(connection, aside, _schema("old", version.run), loaded.person_free, deadline)
+    old = _schema("old", version.run)
+    while old in left:  # the run was shown before, and somebody reads what was shown then
+        old += "_0"
+    _swap(connection, aside, old, loaded.person_free, deadline)
     with suppress(psycopg.Error):  # it is shown; what is left over goes the next time
-        sweep(connection)
-    return loaded.rows
+        left = sweep(connection)
+    return Brought(loaded.rows, left)
 
 
 def _schema(kind: str, run: str) -> str:
@@ -131,16 +140,23 @@ def _end_the_dead(connection: Connection) -> None:
     )
 
 
-def sweep(connection: Connection) -> None:
+def sweep(connection: Connection) -> list[str]:
     """Drop what was shown before and what a killed load left, but for what is still read."""
-    left = connection.execute(
-        "select nspname from pg_namespace where nspname ~ %s and pg_has_role(nspowner, 'usage')",
-        [rf"^{SHOWN}_(new|old)_[0-9_]+$"],
-    )
-    for (schema,) in left.fetchall():
+    for schema in _leftovers(connection):
         with suppress(*LOCKED), connection.transaction():
             connection.execute("set local lock_timeout = '50ms'")
             connection.execute(f"drop schema {name(schema)} cascade")
+    return _leftovers(connection)
+
+
+def _leftovers(connection: Connection) -> list[str]:
+    """The schemas of what was shown before and of killed loads."""
+    found = connection.execute(
+        "select nspname from pg_namespace where nspname ~ %s and pg_has_role(nspowner, 'usage')"
+        " order by 1",
+        [rf"^{SHOWN}_(new|old)_[0-9_]+$"],
+    )
+    return [schema for (schema,) in found.fetchall()]
 
 
 def _describe(connection: Connection, schema: str, version: Version, sha256: str) -> None:

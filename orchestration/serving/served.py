@@ -1,7 +1,7 @@
 """Having the served marts be those of the current version; what is wrong is told, not raised."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestration import publishing
 from orchestration.company import Company
@@ -26,14 +26,15 @@ class Served:
     rows: int = 0
     seconds: float = 0.0
     attempts: int = 0
+    left: list[str] = field(default_factory=list)  # schemas of before that somebody reads
     problem: str | None = None
 
     def __str__(self) -> str:
         if self.problem:
             return self.problem
-        if not self.is_new:
-            return f"PostgreSQL shows {self.shown} already"
-        return f"PostgreSQL shows {self.shown}: {self.rows:,} rows in {self.seconds:.1f} s"
+        left = f"; {', '.join(self.left)} of before is still read and goes the next time"
+        told = f": {self.rows:,} rows in {self.seconds:.1f} s" if self.is_new else " already"
+        return f"PostgreSQL shows {self.shown}{told}{left if self.left else ''}"
 
 
 def serve(company: Company) -> Served | None:
@@ -67,9 +68,9 @@ def _persist(
     def attempt() -> None:
         with postgres.opened(server, secrets, deadline) as connection:
             served.shown = postgres.shown(connection)
-            loaded = postgres.bring(connection, company, version, deadline)
+            rows, served.left = postgres.bring(connection, company, version, deadline)
             served.shown = version.run
-            served.is_new, served.rows = loaded is not None, loaded or 0
+            served.is_new, served.rows = rows is not None, rows or 0
 
     try:
         persist(server, served, attempt)
