@@ -47,6 +47,20 @@ def dump(connection: psycopg.Connection, *options: str) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
+def files(connection: psycopg.Connection) -> dict[str, bytes]:
+    """Every file of the server once all is written to the disk, tables under their names."""
+    connection.execute("checkpoint")
+    ((folder,),) = connection.execute("show data_directory")
+    named = dict(
+        connection.execute(
+            "select pg_relation_filepath(oid), relname from pg_class"
+            " where pg_relation_filepath(oid) is not null"
+        ).fetchall()
+    )
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {named.get(at := str(p.relative_to(folder)), at): p.read_bytes() for p in paths}
+
+
 def _started(folder: Path):
     """The server; on a busy machine its ten seconds to start may not be enough."""
     with contextlib.suppress(subprocess.SubprocessError):

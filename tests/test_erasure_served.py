@@ -1,9 +1,11 @@
-"""PostgreSQL once a person is forgotten: no byte of a dump tells of them."""
+"""PostgreSQL once a person is forgotten: no byte of a dump, nor of its own files, tells of them."""
 
 # ruff: noqa: F811
+import time
+
 import psycopg
 from conftest import AS_OF, Kizuna, Shop
-from postgres_server import dump
+from postgres_server import dump, files
 from test_erasure import KNOWN_BY_MOST
 from test_serving import (  # noqa: F401
     PASSWORD,
@@ -68,6 +70,40 @@ def test_no_byte_of_a_dump_tells_of_who_was_erased(
     assert kizuna("serve", "--company", shop.folder).exit_code == 0
     assert found() == []
     assert schemas(asking()) == ["marts"]
+
+
+def test_no_file_of_the_server_tells_of_who_was_erased_once_its_log_is_checked_through(
+    company,
+    asking,
+):
+    db = asking()
+    db.execute("alter system set wal_recycle = off")
+    db.execute("select pg_reload_conf()")
+    time.sleep(0.2)
+
+    def places(text: str) -> set[str]:
+        held = {name for name, content in files(db).items() if text.encode() in content}
+        return {name.partition("/")[0] for name in held}
+
+    publish(company, "2026-06-30-001")
+    write_anew(company, "update marts.customers set person_key = 'person-' || person_key || '-x'")
+    assert serve(company).problem is None
+    assert places("person-p7-x") == {
+        "customers", "customers_person_key_idx", "pg_statistic", "pg_wal",
+    }  # fmt: skip
+
+    write_anew(company, "delete from marts.customers where person_key = 'person-p7-x'")
+    assert serve(company).is_new
+    assert places("person-p7-x") <= {"pg_wal"}
+    db.execute("select pg_switch_wal()")
+    assert places("person-p7-x") == set()
+
+    db.execute("grant pg_checkpoint to kizuna")
+    db.execute("grant execute on function pg_switch_wal to kizuna")
+    write_anew(company, "delete from marts.customers where person_key = 'person-p8-x'")
+    assert serve(company).is_new
+    assert places("person-p8-x") == set()
+    assert "customers" in places("person-p9-x")
 
 
 def test_who_is_erased_while_the_version_of_before_is_still_read_is_shown_no_more(

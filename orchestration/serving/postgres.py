@@ -142,11 +142,15 @@ def _end_the_dead(connection: Connection) -> None:
 
 def sweep(connection: Connection) -> list[str]:
     """Drop what was shown before and what a killed load left, but for what is still read."""
-    for schema in _leftovers(connection):
+    found = _leftovers(connection)
+    for schema in found:
         with suppress(*LOCKED), connection.transaction():
             connection.execute("set local lock_timeout = '50ms'")
             connection.execute(f"drop schema {name(schema)} cascade")
-    return _leftovers(connection)
+    left = _leftovers(connection)
+    if left != found:
+        _forget_dropped(connection)
+    return left
 
 
 def _leftovers(connection: Connection) -> list[str]:
@@ -157,6 +161,25 @@ def _leftovers(connection: Connection) -> list[str]:
         [rf"^{SHOWN}_(new|old)_[0-9_]+$"],
     )
     return [schema for (schema,) in found.fetchall()]
+
+
+def _forget_dropped(connection: Connection) -> None:
+    """Have the server let go of what it keeps of dropped tables beside them.
+
+    It plans by statistics with values in them, which in its file outlive the tables until that
+    is written anew. Rows in its log go with segments that a checkpoint makes superfluous.
+    """
+    with suppress(psycopg.Error):
+        connection.execute("set lock_timeout = '50ms'")
+        connection.execute("vacuum (full) pg_catalog.pg_statistic")
+    connection.execute("reset lock_timeout")
+    ((may_end_log,),) = connection.execute(
+        "select pg_has_role('pg_checkpoint', 'usage')"
+        " and has_function_privilege('pg_switch_wal()', 'execute')"
+    ).fetchall()
+    if may_end_log:
+        connection.execute("select pg_switch_wal()")
+        connection.execute("checkpoint")
 
 
 def _describe(connection: Connection, schema: str, version: Version, sha256: str) -> None:
