@@ -12,83 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.disk import make_folder, naming, rename_in
+from orchestration.ledger_schema import MIGRATIONS, VERSION
 
 RAW_FILE = "part-0.parquet"  # every folder of raw holds this one
 EXPORTED = "load_id=ledger"  # the folder beside whose Parquet dbt reads each exported table
-
-SCHEMA = """
-create table files (
-    path text primary key,
-    size integer not null,
-    stamp text not null,
-    sha256 text not null
-);
-create table nights (
-    delivered_at text primary key,
-    as_of_date text not null,
-    run_id text not null,
-    is_closed integer not null
-);
-create table loads (
-    number integer primary key,
-    load_id text not null unique,
-    night text not null references nights (delivered_at),
-    system text not null,
-    source text not null,
-    feed text not null,
-    file text not null,
-    sha256 text not null,
-    recipe text not null,
-    delivered_at text not null,
-    rows_in integer not null,
-    rows_loaded integer not null,
-    rows_quarantined integer not null,
-    rows_duplicate integer not null,
-    is_rejected integer not null,
-    is_full integer not null,
-    delivery text not null,
-    header text,
-    unknown_columns text
-);
-create table quarantined_rows (
-    load_id text not null,
-    run_id text not null,
-    line integer,
-    column_name text,
-    value text,
-    reason text not null
-);
-create index quarantined_rows_of_a_load on quarantined_rows (load_id);
-create table runs (
-    run_id text primary key,
-    as_of_date text not null,
-    status text not null,
-    rows_in integer,
-    rows_quarantined integer,
-    rows_out integer,
-    seconds real,
-    started_at text,
-    code_version text
-);
-create table checks (
-    run_id text not null,
-    as_of_date text not null,
-    asset text not null,
-    check_name text not null,
-    kind text not null,
-    severity text not null,
-    passed integer not null,
-    observed text,
-    expected text
-);
-"""
-
-# What the releases one after another made of the ledger; an older one's catches up, in order.
-MIGRATIONS = (
-    SCHEMA,
-    "alter table loads add column raw_sha256 text",
-)
-VERSION = len(MIGRATIONS)
 
 # A load stands, and so does a refusal, until the same file, or the same content, is loaded again.
 LOADS = """
@@ -105,6 +32,7 @@ from loads as load
 
 TEXT, WHOLE, FLAG, REAL = pa.string(), pa.int64(), pa.bool_(), pa.float64()
 MOMENT, DAY = pa.timestamp("us"), pa.date32()
+PLACES = ("landing", "raw", "quarantine", "vault", "versions", "logs")  # of what was erased
 EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
     "loads": (
         f"select * from ({LOADS}) where not is_rejected order by number",
@@ -159,6 +87,33 @@ EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
             "seconds": REAL,
             "started_at": MOMENT,
             "code_version": TEXT,
+        },
+    ),
+    "erasures": (
+        # what was begun and not ended is not there yet: whoever comes next ends it
+        f"""
+        select kind, number, request_id, asked_by, feed, kept_from_date, as_of_date,
+            {", ".join(f"json_extract(counts, '$.{place}') as {place}" for place in PLACES)}
+        from (
+            select 'erasure' as kind, number, request_id, asked_by, null as feed,
+                null as kept_from_date, as_of_date, counts
+            from erasures where is_done
+            union all
+            select 'retention', row_number() over (order by rowid), null, null, feed,
+                older_than, as_of_date, counts
+            from retentions
+        )
+        order by kind, number
+        """,
+        {
+            "kind": TEXT,
+            "number": WHOLE,
+            "request_id": TEXT,
+            "asked_by": TEXT,
+            "feed": TEXT,
+            **dict.fromkeys(PLACES, WHOLE),
+            "kept_from_date": DAY,
+            "as_of_date": DAY,
         },
     ),
     "checks": (

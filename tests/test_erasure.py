@@ -100,6 +100,10 @@ def test_a_night_follows_a_request_and_no_total_changes(asked, kizuna: Kizuna):
         " where check_name = 'requests to be forgotten are followed'"
     )
     assert told == [(False, "2 followed, 1 of nobody that is known")]
+    assert shop.query(
+        "select kind, asked_by, as_of_date::varchar, least(landing_count, raw_count, vault_count,"
+        " version_count) > 0 from marts.erasures where request_id = 'ER-A'"
+    ) == [("erasure", "erasure_requests", AS_OF, True)]
     entry = next(e for e in Journal(Ledger(company.ledger)).audit() if e["request_id"] == "ER-A")
     assert (entry["asked_by"], entry["is_done"]) == ("erasure_requests", 1)
     counts = json.loads(entry["counts"])

@@ -21,7 +21,7 @@ from orchestration.landing import Landing
 from orchestration.ledger import Ledger
 from orchestration.privacy import erasing, raw
 from orchestration.privacy.files import CannotRewrite
-from orchestration.privacy.journal import Asked, Journal
+from orchestration.privacy.journal import Asked, Journal, Tombstone
 from orchestration.privacy.persons import UnknownPerson
 from orchestration.starting import start_company
 
@@ -71,6 +71,16 @@ def rows(company, feed: str, columns: str) -> list[tuple]:
         return connection.sql(
             f"select {columns} from read_parquet('{files}') order by all"
         ).fetchall()
+
+
+def erasures(company) -> list[dict]:
+    """What the marts are told of."""
+    Ledger(company.ledger).export(company.raw, ["erasures"])
+    return (
+        pq.ParquetFile(company.raw / "ledger/erasures/load_id=ledger/part-0.parquet")
+        .read()
+        .to_pylist()
+    )
 
 
 def test_a_person_is_gone_from_every_place_and_nobody_else_is(company):
@@ -354,6 +364,14 @@ def test_the_audit_says_who_asked_and_how_much_and_names_nobody(company):
     assert entry["request_id"] == "R-1"
     assert entry["as_of_date"] == "2026-06-01"
     assert '"raw": 1' in entry["counts"]
+    (told,) = erasures(company)
+    assert told == {
+        **dict.fromkeys(("feed", "kept_from_date", "versions", "logs")),
+        "kind": "erasure", "number": 1, "request_id": "R-1", "asked_by": "a test",
+        "landing": 1, "raw": 1, "quarantine": 0, "vault": told["vault"], "as_of_date": DAY,
+    }  # fmt: skip
+    Journal(Ledger(company.ledger)).open(2, Asked("a test", DAY), [Tombstone("email", "x", "")])
+    assert erasures(company) == [told]  # what is not ended yet is not told
 
 
 def test_persons_whom_a_feed_names_are_found_and_strangers_told(company):

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from remains import places_of
-from test_erasure_files import CUSTOMERS, HANA, HEADER, ORDER, TARO, land, put, rows
+from test_erasure_files import CUSTOMERS, HANA, HEADER, ORDER, TARO, erasures, land, put, rows
 
 from orchestration.company import load_company
 from orchestration.configuration import ConfigError
@@ -47,6 +47,13 @@ def test_of_old_rows_what_is_personal_goes_and_the_row_stays(tmp_path):
         ("answers", "2026-05-03"), ("support_tickets", "2026-04-02"),
     ]  # fmt: skip
     assert keep_no_longer(company, DAY) == {}
+    told = {"kind": "retention", "request_id": None, "asked_by": None, "feed": "answers"}
+    told |= {"kept_from_date": date(2026, 5, 3), "as_of_date": DAY}
+    exported = erasures(company)
+    assert len(exported) == 4  # a row per night and feed, of the second night too
+    first, _, third, _ = exported
+    assert first.items() >= {**told, "number": 1, "landing": 1, "raw": 1}.items()
+    assert third.items() >= {**told, "number": 3, "landing": None, "quarantine": 0}.items()
     loads = len(Ledger(company.ledger).loads())
     land(company, 2)
     assert len(Ledger(company.ledger).loads()) == loads

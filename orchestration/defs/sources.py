@@ -27,6 +27,7 @@ FEEDS = load_contract()
 LEDGER = {
     "loads": "One row per load, which is one delivered file of one feed.",
     "quarantined_rows": "One row per reason for which a delivered row was set aside.",
+    "erasures": "One row per request that was followed, and per night and feed of retention.",
     "runs": "One row per night before this one.",
     "checks": "One row per check and night before this one.",
     "published_values": "One row per KPI, grain, period and cut of the last published night.",

@@ -12,38 +12,6 @@ from datetime import date
 from orchestration.ingest.arrivals import Arrivals
 from orchestration.ledger import Ledger
 
-TABLES = """
-create table if not exists erasures (
-    number integer primary key,
-    request_id text,
-    request_hash text unique,
-    asked_by text not null,
-    as_of_date text not null,
-    stand_ins text not null,
-    counts text,
-    is_done integer not null
-);
-create table if not exists tombstones (
-    kind text not null,
-    hash text not null,
-    stand_in text not null,
-    number integer not null,
-    primary key (kind, hash)
-);
-create table if not exists retentions (
-    as_of_date text not null,
-    feed text not null,
-    older_than text not null,
-    counts text not null
-);
-create table if not exists rewritten_files (
-    path text not null,
-    sha256 text not null,
-    successor text not null,
-    is_done integer not null,
-    primary key (path, sha256)
-);
-"""
 REMEMBER = "insert or replace into tombstones values (:kind, :hash, :stand_in, :number)"
 
 
@@ -71,9 +39,6 @@ class Journal:
 
     def __init__(self, ledger: Ledger):
         self.ledger = ledger
-        with ledger.transaction() as db:
-            for statement in filter(str.strip, TABLES.split(";")):
-                db.execute(statement)
 
     def next_number(self) -> int:
         """The number of the erasure to come; stands for persons are made of it."""
@@ -148,13 +113,13 @@ class Journal:
             return [dict(row) for row in db.execute("select * from erasures order by number")]
 
     def expired(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
-        """Write down what of a feed became too old to keep."""
+        """Write down what of a feed became too old to keep, be it nothing."""
         row = (as_of.isoformat(), feed, before.isoformat(), json.dumps(counts, sort_keys=True))
         with self.ledger.transaction() as db:
             db.execute("insert into retentions values (?, ?, ?, ?)", row)
 
     def retentions(self) -> list[dict]:
-        """Everything that became too old, oldest first."""
+        """What became too old, night by night and feed by feed, oldest first."""
         with self.ledger.transaction() as db:
             return [dict(row) for row in db.execute("select * from retentions order by rowid")]
 

@@ -5,6 +5,7 @@ nothing personal for longer than the company says.
 from datetime import UTC, datetime, timedelta
 
 from orchestration import progress
+from orchestration.ledger import Ledger
 from orchestration.night import Night
 from orchestration.privacy.erasing import erase, forget_again, requested
 from orchestration.privacy.retention import keep_no_longer
@@ -24,8 +25,14 @@ def keep_promises(night: Night) -> bool:
         forget_again(company, as_of, night.landing.returned)
     for feed, count in keep_no_longer(company, as_of).items():
         progress.done(f"emptied what is personal of {count:,} rows of {feed}: too old to keep")
-    if not company.settings.erase_on_request:
-        return False
+    erased = company.settings.erase_on_request and _follow_requests(night)
+    Ledger(company.ledger).export(company.raw, ["erasures"])  # tonight's are in tonight's marts
+    return erased
+
+
+def _follow_requests(night: Night) -> bool:
+    """Erase whom the feed of requests names; whether that was anybody."""
+    company, as_of = night.company, night.run.as_of_date
     wishes, problems = requested(company, _end(night), as_of)
     for problem in problems:
         progress.warn(problem)

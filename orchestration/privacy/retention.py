@@ -62,10 +62,7 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
         day = as_of - timedelta(days=days - 1)
         expired = _expired(company, feed, day)
         due = _due(company, ledger, feed, expired)
-        set_aside = _forget_set_aside(company, ledger, feed, day)
-        if not due and not set_aside:
-            continue
-        counts = {"quarantine": set_aside}
+        counts = {"quarantine": _forget_set_aside(company, ledger, feed, day)}
         if due:
             with closing(Deliveries(company, as_of, expired)) as deliveries:
                 counts["landing"] = sum(deliveries.forget(None, only=due).values())
@@ -76,7 +73,8 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
             )
             counts["vault"] = raw.forget_values(company)
         Journal(ledger).expired(as_of, name, day, counts)
-        found[name] = max(counts.values())
+        if any(counts.values()):
+            found[name] = max(counts.values())
     return found
 
 
