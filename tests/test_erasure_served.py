@@ -44,7 +44,7 @@ def test_no_byte_of_a_dump_tells_of_who_was_erased(
     monkeypatch,
 ):
     monkeypatch.setenv("MARTS_PASSWORD", PASSWORD)
-    company = served_by(shop.folder, wire.port)
+    company = served_by(shop.folder, wire.port, max_seconds=300)
     write_anew(company, MANY)
     ((key,),) = shop.query(KNOWN_BY_MOST)
     person = find_person(company, customer=key)

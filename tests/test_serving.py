@@ -615,7 +615,7 @@ def test_every_mart_of_a_night_is_shown_as_published_to_whom_it_may(
     shop, wire, asking, kizuna, monkeypatch
 ):
     monkeypatch.setenv("MARTS_PASSWORD", PASSWORD)
-    now = publishing.current(served_by(shop.folder, wire.port))
+    now = publishing.current(served_by(shop.folder, wire.port, max_seconds=300))
     result = kizuna("serve", "--company", shop.folder)
     assert result.exit_code == 0 and f"PostgreSQL shows {now.run}: " in result.output
     kpi, bi = asking("kpi_reader"), asking("bi_reader")
