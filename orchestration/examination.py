@@ -9,42 +9,39 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from orchestration import publishing
+from orchestration import keys, publishing
 from orchestration.company import CONFIG, Company
 from orchestration.configuration import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest.mapping import mapping_of
-from orchestration.ingest.tokens import KEY_FILE
+from orchestration.ledger import key_ids
 from orchestration.linking.decided import read_decided
 from orchestration.live.fetching import SourceError, try_connection
 from orchestration.live.readiness import refuse_misfits, refuse_unready
 from orchestration.lock import holder
 from orchestration.serving import served
-from orchestration.settings import token_key, vault_key
 from orchestration.vault import Vault
 
 LITTLE_SPACE = 1_000_000_000  # bytes below which a night of any size is at risk
 
 
 def refuse_unfit(company: Company) -> None:
-    """Raise ConfigError for what would stop a night later: a wrong mapping or link, a lost key."""
+    """Raise ConfigError for what would stop a night later: a wrong mapping or link, a key that is
+    lost or another.
+    """
     read_decided(company)
     systems = {path.name for path in company.landing.glob("*") if path.is_dir()}
     for system in sorted(systems | company.systems.keys()):
         mapping_of(company, system)
     refuse_misfits(company)
+    refuse_wrong_keys(company)
+
+
+def refuse_wrong_keys(company: Company) -> None:
+    """Raise WrongKey for a key that is lost or is not the one in use; in no time, making none."""
     has_loads = next(company.raw.glob("*/*/load_id=0*"), None) is not None
-    if has_loads and not token_key() and not (company.keys / KEY_FILE).is_file():
-        raise ConfigError(
-            f"{company.keys / KEY_FILE}: the key of the tokens is gone; put it back, or set"
-            " KIZUNA_TOKEN_KEY: with another key, persons of earlier nights would be strangers"
-        )
-    vault = Vault(company)
-    if vault.path.is_file() and not vault_key() and not vault.key_file.is_file():
-        raise ConfigError(
-            f"{vault.key_file}: the key of {vault.path} is gone; put it back, or set"
-            " KIZUNA_VAULT_KEY: without it nobody is recognised by name"
-        )
+    keys.refuse_wrong(company, keys.TOKENS, is_used=has_loads)
+    keys.refuse_wrong(company, keys.VAULT, is_used=Vault(company).path.is_file())
 
 
 @dataclass(frozen=True)
@@ -132,8 +129,11 @@ def serving_findings(company: Company) -> Iterator[Finding]:
 
 
 def _keys(company: Company) -> Iterator[Finding]:
-    if token_key():
-        yield Finding("token key: from the environment")
+    for kind in keys.KINDS:
+        known = key_ids(company.ledger).get(kind.name)
+        if known:
+            yield Finding(f"key of {kind.opens}: {known}, from {keys.where(company, kind)}")
+    if all(kind.given() for kind in keys.KINDS):
         return
     for path in sorted(company.keys.glob("*")):
         mode = path.stat().st_mode & 0o777

@@ -119,7 +119,7 @@ class Landing:
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        key = tokens.read_key(self.company.keys)
+        key = tokens.read_key(self.company)
         forms = [file.form for one in self.arrivals.deliveries for file in one.files]
         places = (self.work, self.company.landing, self.company.raw, self.company.quarantine)
         connection = duck.connect(*places, extensions=extensions_of(*forms))

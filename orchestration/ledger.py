@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -334,6 +334,11 @@ class Ledger:
                     ),
                 )
 
+    def record_key(self, kind: str, key_id: str) -> None:
+        """Write down by its id under which key of a kind things are made."""
+        with self.transaction() as db:
+            db.execute("insert or replace into keys values (?, ?)", (kind, key_id))
+
     # ---- runs and checks: what the night keeps
 
     def record_run(self, row: Mapping[str, Any]) -> None:
@@ -374,6 +379,19 @@ class Ledger:
                 name: _typed((row[name] for row in rows), kind) for name, kind in types.items()
             }
             write_export(raw, table, pa.table(columns))
+
+
+def key_ids(path: Path) -> dict[str, str]:
+    """By kind, the ids of the keys in use; nothing is written, and nothing is known where the
+    ledger is not there, is older, or cannot be read, which who opens it tells.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as db:
+            return dict(db.execute("select kind, id from keys").fetchall())
+    except sqlite3.DatabaseError:
+        return {}
 
 
 def raw_folder(raw: Path, load: Load) -> Path:

@@ -106,5 +106,6 @@ MIGRATIONS = (
     SCHEMA,
     "alter table loads add column raw_sha256 text",
     JOURNAL,
+    "create table if not exists keys (kind text primary key, id text not null)",
 )
 VERSION = len(MIGRATIONS)

@@ -18,8 +18,10 @@ from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.dbt import Dbt, company_fingerprint
 from orchestration.disk import discard
+from orchestration.examination import refuse_wrong_keys
 from orchestration.ingest import duck
 from orchestration.ingest.mapping import mapping_of
+from orchestration.ingest.tokens import read_key
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, Load, raw_folder
 from orchestration.live.fetching import fetch, live_folders
@@ -334,10 +336,12 @@ def open_night(
     """Be the only writer, clear away what killed nights left, and remember how it ended.
 
     A full night builds even where nothing is new. Raises LockHeld when another night runs on
-    after `wait_seconds`.
+    after `wait_seconds`, WrongKey when a key is not the one in use.
     """
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
         ledger = Ledger(company.ledger)
+        refuse_wrong_keys(company)
+        read_key(company)
         dead = clear_leftovers(company, ledger)
         finish(company, ledger, as_of)
         run, sequence = _new_run(company, ledger, as_of)

@@ -11,14 +11,12 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from orchestration import keys
 from orchestration.company import Company
 from orchestration.disk import fsync, make_folder
 from orchestration.ingest import duck
-from orchestration.ingest.tokens import kept_key
-from orchestration.settings import vault_key
 
 FILE = "vault.duckdb"
-KEY_FILE = "vault.key"
 
 
 class VaultError(Exception):
@@ -29,9 +27,9 @@ class Vault:
     """The vault of a company."""
 
     def __init__(self, company: Company):
+        self.company = company
         self.path = company.vault / FILE
         self.work = company.work / "vault"
-        self.key_file = company.keys / KEY_FILE
 
     @contextmanager
     def opened(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -50,16 +48,19 @@ class Vault:
             yield
 
     def attach(self, connection: duckdb.DuckDBPyConnection, how: str = "") -> None:
-        """Raises VaultError where the key is not that of the file."""
-        key = kept_key(vault_key(), "KIZUNA_VAULT_KEY", self.key_file)
+        """Raises WrongKey where the key is not the one in use, VaultError where it does not open
+        the file.
+        """
+        key = keys.read(self.company, keys.VAULT)
         try:
             connection.execute(
                 f"attach {duck.text(self.path)} as vault (encryption_key {duck.text(key)}{how})"
             )
         except duckdb.Error as error:
-            where = "KIZUNA_VAULT_KEY" if vault_key() else self.key_file
+            where = keys.where(self.company, keys.VAULT)
             what = str(error).splitlines()[0].replace(key, "…")
             raise VaultError(f"{self.path}: not opened by the key of {where}: {what}") from None
+        keys.used(self.company, keys.VAULT, key)
 
 
 class Keeper:

@@ -8,7 +8,9 @@ import pytest
 from orchestration.company import load_company
 from orchestration.configuration import ConfigError
 from orchestration.examination import refuse_unfit
+from orchestration.keys import WrongKey
 from orchestration.landing import Landing
+from orchestration.ledger import Ledger
 from orchestration.starting import start_company
 from orchestration.vault import Vault, VaultError
 
@@ -64,9 +66,14 @@ def test_without_its_key_it_tells_nothing(company):
     assert b"hanako" not in vault.path.read_bytes()
     assert vault.path.stat().st_mode & 0o077 == 0
     assert not list(vault.path.parent.glob("*.wal"))
-    vault.key_file.write_text("another key, which is long enough to be one\n")
+    key = company.keys / "vault.key"
+    key.write_text("another key, which is long enough to be one\n")
+    with pytest.raises(WrongKey, match="this key has the id"):
+        kept(company)
+    with Ledger(company.ledger).transaction() as db:  # as an older release left it
+        db.execute("delete from keys")
     with pytest.raises(VaultError, match="not opened by the key of"):
         kept(company)
-    vault.key_file.unlink()
+    key.unlink()
     with pytest.raises(ConfigError, match="is gone; put it back"):
         refuse_unfit(company)

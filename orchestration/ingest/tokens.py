@@ -1,53 +1,26 @@
 """Tokens in place of personal data: HMAC-SHA256 of the normalised value under the company's key."""
 
-import os
-import secrets
 import unicodedata
 from hashlib import sha256
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from orchestration import keys
+from orchestration.company import Company
 from orchestration.contract import Column
-from orchestration.disk import make_folder, rename_in
-from orchestration.settings import token_key
 
-KEY_FILE = "token.key"
-KEY_BYTES = 32
 BLOCK = 64  # of SHA-256, in bytes
 INNER, OUTER = 0x36, 0x5C  # RFC 2104
 
 
-class TokenKeyError(Exception):
-    """A key is missing or unfit; the message says which file or variable."""
-
-
-def read_key(folder: Path) -> bytes:
-    """The company's key: KIZUNA_TOKEN_KEY, else the file in `folder`, made on first use."""
-    return kept_key(token_key(), "KIZUNA_TOKEN_KEY", folder / KEY_FILE).encode()
-
-
-def kept_key(given: str | None, variable: str, path: Path) -> str:
-    """A key from the environment, else from its file, which is made on first use."""
-    if given is not None:
-        return _checked(given, variable)
-    if not path.exists():
-        make_folder(path.parent, mode=0o700)
-        aside = path.with_suffix(".tmp")
-        aside.unlink(missing_ok=True)
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-        rename_in(aside, path)
-    return _checked(path.read_text(encoding="utf-8"), str(path))
-
-
-def _checked(key: str, where: str) -> str:
-    key = key.strip()
-    if len(key) < KEY_BYTES:
-        raise TokenKeyError(f"{where}: a key of {KEY_BYTES} or more characters is needed")
-    return key
+def read_key(company: Company) -> bytes:
+    """The company's key, which is made on first use. Raises WrongKey where it is not the one that
+    tokens were made under before.
+    """
+    key = keys.read(company, keys.TOKENS)
+    keys.used(company, keys.TOKENS, key)
+    return key.encode()
 
 
 def install(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:

@@ -49,7 +49,7 @@ class Forgotten:
         if owners is None:
             feeds = tuple(feeds_by_name().values())
             owners = owners_of_ids(company, feeds, ledger.loads()).get("customer_id", {})
-        return cls(tokens.read_key(company.keys), Journal(ledger).tombstones(), owners)
+        return cls(tokens.read_key(company), Journal(ledger).tombstones(), owners)
 
     def __bool__(self) -> bool:
         return bool(self.stones)

@@ -91,7 +91,7 @@ def _expired(company: Company, feed: Feed, day: date) -> Expired:
                 [before],
             ).fetchall()
         parents = frozenset((system, one) for system, one in rows)
-    return Expired(read_key(company.keys), feed=feed.name, before=before, parents=parents)
+    return Expired(read_key(company), feed=feed.name, before=before, parents=parents)
 
 
 def _rows(company: Company, feed: Feed) -> str:
