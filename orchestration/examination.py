@@ -14,7 +14,7 @@ from orchestration.company import CONFIG, Company
 from orchestration.configuration import ConfigError
 from orchestration.contract import load_contract
 from orchestration.ingest.mapping import mapping_of
-from orchestration.ledger import key_ids
+from orchestration.ledger import known_keys
 from orchestration.linking.decided import read_decided
 from orchestration.live.fetching import SourceError, try_connection
 from orchestration.live.readiness import refuse_misfits, refuse_unready
@@ -130,9 +130,9 @@ def serving_findings(company: Company) -> Iterator[Finding]:
 
 def _keys(company: Company) -> Iterator[Finding]:
     for kind in keys.KINDS:
-        known = key_ids(company.ledger).get(kind.name)
+        known = known_keys(company.ledger).get(kind.name)
         if known:
-            yield Finding(f"key of {kind.opens}: {known}, from {keys.where(company, kind)}")
+            yield Finding(f"key of {kind.opens}: {known.id}, from {keys.where(company, kind)}")
     if all(kind.given() for kind in keys.KINDS):
         return
     for path in sorted(company.keys.glob("*")):

@@ -15,8 +15,8 @@ from pathlib import Path
 from orchestration.company import Company
 from orchestration.configuration import ConfigError
 from orchestration.disk import make_folder, rename_in
-from orchestration.ledger import Ledger, key_ids
-from orchestration.settings import token_key, vault_key
+from orchestration.ledger import Ledger, known_keys
+from orchestration.settings import new_token_key, new_vault_key, token_key, vault_key
 
 KEY_BYTES = 32
 ID_DIGITS = 8
@@ -33,6 +33,8 @@ class Kind:
     name: str  # in the ledger
     variable: str
     given: Callable[[], str | None]  # what the variable holds
+    new_variable: str  # of the key that is to take its place
+    new: Callable[[], str | None]
     file: str  # in data/keys/
     opens: str
     otherwise: str  # what another key would do
@@ -42,6 +44,8 @@ TOKENS = Kind(
     "tokens",
     "KIZUNA_TOKEN_KEY",
     token_key,
+    "KIZUNA_NEW_TOKEN_KEY",
+    new_token_key,
     "token.key",
     "the tokens",
     "with another key, persons of earlier nights would be strangers",
@@ -50,6 +54,8 @@ VAULT = Kind(
     "vault",
     "KIZUNA_VAULT_KEY",
     vault_key,
+    "KIZUNA_NEW_VAULT_KEY",
+    new_vault_key,
     "vault.key",
     "the vault",
     "without it nobody is recognised by name",
@@ -69,7 +75,7 @@ def where(company: Company, kind: Kind) -> str:
 
 def refuse_wrong(company: Company, kind: Kind, *, is_used: bool) -> None:
     """Raise WrongKey unless the key is the one in use; makes none."""
-    if is_used or kind.name in key_ids(company.ledger):
+    if is_used or kind.name in known_keys(company.ledger):
         read(company, kind, may_make=False)
     elif kind.given() is not None or (company.keys / kind.file).is_file():
         read(company, kind)
@@ -77,7 +83,7 @@ def refuse_wrong(company: Company, kind: Kind, *, is_used: bool) -> None:
 
 def read(company: Company, kind: Kind, *, may_make: bool = True) -> str:
     """The key, which is made on first use. Raises WrongKey where it is not the one in use."""
-    known = key_ids(company.ledger).get(kind.name)
+    known = known_keys(company.ledger).get(kind.name)
     key, path = kind.given(), company.keys / kind.file
     if key is None:
         if not path.is_file():
@@ -90,10 +96,10 @@ def read(company: Company, kind: Kind, *, may_make: bool = True) -> str:
         key = path.read_text(encoding="utf-8")
     place = where(company, kind)
     key = fit(key, place)
-    if known and key_id(key) != known:
+    if known and key_id(key) != known.id:
         raise WrongKey(
             f"{place}: this key has the id {key_id(key)}, and what lies in {company.data} was made"
-            f" under the key of {kind.opens} with the id {known}: put that one back;"
+            f" under the key of {kind.opens} with the id {known.id}: put that one back;"
             f" {kind.otherwise}"
         )
     return key
@@ -101,7 +107,7 @@ def read(company: Company, kind: Kind, *, may_make: bool = True) -> str:
 
 def used(company: Company, kind: Kind, key: str) -> None:
     """Write down that from now on something is made under this key."""
-    if kind.name not in key_ids(company.ledger):
+    if kind.name not in known_keys(company.ledger):
         Ledger(company.ledger).record_key(kind.name, key_id(key))
 
 
@@ -113,12 +119,32 @@ def fit(key: str, place: str) -> str:
     return key
 
 
+def following(company: Company, kind: Kind) -> str:
+    """The key that is to take the place of the present one. Raises WrongKey where it is that one,
+    or should come from the environment and does not.
+    """
+    given, present = kind.new(), read(company, kind)
+    if given is None and kind.given() is not None:
+        raise WrongKey(
+            f"{kind.new_variable}: is to hold the new key of {kind.opens}, as {kind.variable} holds"
+            " the present one"
+        )
+    key = secrets.token_hex(KEY_BYTES) if given is None else fit(given, kind.new_variable)
+    if key == present:
+        raise WrongKey(f"{kind.new_variable}: holds the present key, with the id {key_id(key)}")
+    return key
+
+
 def write(path: Path, key: str) -> None:
     """Keep a key in a file that its owner alone can read; whole or not at all."""
-    make_folder(path.parent, mode=0o700)
     aside = path.with_suffix(".tmp")
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    write_private(aside, key)
+    rename_in(aside, path)
+
+
+def write_private(path: Path, key: str) -> None:
+    make_folder(path.parent, mode=0o700)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(key + "\n")
-    rename_in(aside, path)

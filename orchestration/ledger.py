@@ -15,6 +15,7 @@ from orchestration.disk import make_folder, naming, rename_in
 from orchestration.ledger_schema import MIGRATIONS, VERSION
 
 RAW_FILE = "part-0.parquet"  # every folder of raw holds this one
+DECIDED = "decided"  # of a rotation of keys: what is made anew counts, and is to be renamed in
 EXPORTED = "load_id=ledger"  # the folder beside whose Parquet dbt reads each exported table
 
 # A load stands, and so does a refusal, until the same file, or the same content, is loaded again.
@@ -197,6 +198,14 @@ class Quarantined:
     reason: str
 
 
+@dataclass(frozen=True)
+class KnownKey:
+    """What is known of a key in use: its id, and an earlier key that it opens."""
+
+    id: str
+    wrapped: str | None = None
+
+
 class Ledger:
     """The sqlite file of a company folder; every method is one transaction."""
 
@@ -337,7 +346,7 @@ class Ledger:
     def record_key(self, kind: str, key_id: str) -> None:
         """Write down by its id under which key of a kind things are made."""
         with self.transaction() as db:
-            db.execute("insert or replace into keys values (?, ?)", (kind, key_id))
+            db.execute("insert or ignore into keys values (?, ?, null)", (kind, key_id))
 
     # ---- runs and checks: what the night keeps
 
@@ -381,17 +390,19 @@ class Ledger:
             write_export(raw, table, pa.table(columns))
 
 
-def key_ids(path: Path) -> dict[str, str]:
-    """By kind, the ids of the keys in use; nothing is written, and nothing is known where the
-    ledger is not there, is older, or cannot be read, which who opens it tells.
+def known_keys(path: Path) -> dict[str, KnownKey]:
+    """By kind, the keys in use; nothing is written. None are known where the ledger is not there,
+    is older, or cannot be read, which who opens it tells; nor while others are put in place.
     """
     if not path.is_file():
         return {}
+    decided = f"select 1 from rotations where state = '{DECIDED}'"
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as db:
-            return dict(db.execute("select kind, id from keys").fetchall())
+            found = db.execute(f"select * from keys where not exists ({decided})").fetchall()
     except sqlite3.DatabaseError:
         return {}
+    return {kind: KnownKey(*known) for kind, *known in found}
 
 
 def raw_folder(raw: Path, load: Load) -> Path:

@@ -101,11 +101,26 @@ create table if not exists rewritten_files (
 );
 """
 
+KEYS = """
+create table if not exists keys (
+    kind text primary key,
+    id text not null,
+    wrapped text
+);
+create table if not exists rotations (
+    number integer primary key,
+    as_of_date text not null,
+    ids text not null,
+    counts text,
+    state text not null
+);
+"""
+
 # What the releases one after another made of the ledger; an older one's catches up, in order.
 MIGRATIONS = (
     SCHEMA,
     "alter table loads add column raw_sha256 text",
     JOURNAL,
-    "create table if not exists keys (kind text primary key, id text not null)",
+    KEYS,
 )
 VERSION = len(MIGRATIONS)

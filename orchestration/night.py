@@ -27,6 +27,7 @@ from orchestration.ledger import Ledger, Load, raw_folder
 from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
+from orchestration.privacy import rotating
 from orchestration.privacy.erasing import finish
 from orchestration.serving import served
 from orchestration.settings import code_version
@@ -339,6 +340,7 @@ def open_night(
     after `wait_seconds`, WrongKey when a key is not the one in use.
     """
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
+        rotating.finish(company)
         ledger = Ledger(company.ledger)
         refuse_wrong_keys(company)
         read_key(company)

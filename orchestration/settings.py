@@ -22,6 +22,16 @@ def token_key() -> str | None:
     return os.environ.get("KIZUNA_TOKEN_KEY")
 
 
+def new_token_key() -> str | None:
+    """The key that `kizuna rotate` puts in the place of that of the tokens."""
+    return os.environ.get("KIZUNA_NEW_TOKEN_KEY")
+
+
+def new_vault_key() -> str | None:
+    """The key that `kizuna rotate` puts in the place of that of the vault."""
+    return os.environ.get("KIZUNA_NEW_VAULT_KEY")
+
+
 def vault_key() -> str | None:
     """The key of the vault, where the environment and not a file holds it."""
     return os.environ.get("KIZUNA_VAULT_KEY")

@@ -1,4 +1,4 @@
-"""Steps: the named moments of a night, at each of which it can be made to die.
+"""Steps: the named moments of a night or a rotation, at each of which it can be made to die.
 
 That whatever kills a night leaves something from which the next one goes on is promised, so it
 is tried: a test sets KIZUNA_CRASH_AT to a step, and the process that reaches it gets the one
@@ -27,9 +27,19 @@ STEPS = (
     "old version going",
 )
 
+# And those of a rotation of keys.
+ROTATION = (
+    "rotation begun",
+    "file made anew",  # aside; the old one counts
+    "all made anew",
+    "rotation decided",  # the new ones count
+    "file put in place",
+    "all put in place",
+)
+
 
 def reach(step: str) -> None:
     """Die here and now where KIZUNA_CRASH_AT names this step."""
-    assert step in STEPS, step
+    assert step in (*STEPS, *ROTATION), step
     if crash_at() == step:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,7 @@ person asks here.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -24,11 +25,11 @@ class VaultError(Exception):
 
 
 class Vault:
-    """The vault of a company."""
+    """The vault of a company; `path` and `key` where it is to be made anew, aside."""
 
-    def __init__(self, company: Company):
-        self.company = company
-        self.path = company.vault / FILE
+    def __init__(self, company: Company, path: Path | None = None, key: str | None = None):
+        self.company, self.key = company, key
+        self.path = path or company.vault / FILE
         self.work = company.work / "vault"
 
     @contextmanager
@@ -51,7 +52,7 @@ class Vault:
         """Raises WrongKey where the key is not the one in use, VaultError where it does not open
         the file.
         """
-        key = keys.read(self.company, keys.VAULT)
+        key = self.key or keys.read(self.company, keys.VAULT)
         try:
             connection.execute(
                 f"attach {duck.text(self.path)} as vault (encryption_key {duck.text(key)}{how})"
@@ -60,7 +61,8 @@ class Vault:
             where = keys.where(self.company, keys.VAULT)
             what = str(error).splitlines()[0].replace(key, "…")
             raise VaultError(f"{self.path}: not opened by the key of {where}: {what}") from None
-        keys.used(self.company, keys.VAULT, key)
+        if self.key is None:
+            keys.used(self.company, keys.VAULT, key)
 
 
 class Keeper:

@@ -7,7 +7,7 @@ night holds the lock.
 
 import click
 
-from orchestration.cli import companies, nights, persons, published, quarantine
+from orchestration.cli import companies, keys, nights, persons, published, quarantine
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +20,6 @@ def main() -> None:
     """
 
 
-for module in (nights, companies, quarantine, published, persons):
+for module in (nights, companies, quarantine, published, persons, keys):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -88,7 +88,9 @@ def telling(*errors: type[Exception], exit_code: int = FAILED) -> Iterator[None]
 def alone(company: "Company", what: str) -> Iterator[None]:
     """Be the company's only writer, known to others by what is being done."""
     from orchestration.lock import LockHeld, only_writer
+    from orchestration.privacy import rotating
 
     with telling(LockHeld, exit_code=LOCKED), only_writer(company.lock) as name:
         name(what)
+        rotating.finish(company)
         yield

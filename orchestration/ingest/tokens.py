@@ -1,7 +1,12 @@
 """Tokens in place of personal data: HMAC-SHA256 of the normalised value under the company's key."""
 
+import hmac
 import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -9,28 +14,117 @@ import pyarrow as pa
 from orchestration import keys
 from orchestration.company import Company
 from orchestration.contract import Column
+from orchestration.ledger import known_keys
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 
 BLOCK = 64  # of SHA-256, in bytes
+DIGITS = 64  # of a token
 INNER, OUTER = 0x36, 0x5C  # RFC 2104
 
 
-def read_key(company: Company) -> bytes:
+@dataclass(frozen=True)
+class TokenKey:
+    """What tokens are made under: HMAC-SHA256 by the company's first key and, since another took
+    its place, AES by the present one over it. So a token is made anew from the token, without
+    the value, of which the vault knows but some; and what the first key alone can tell is not
+    what lies in any file.
+    """
+
+    first: bytes = field(repr=False)
+    present: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def following(cls, before: "TokenKey", key: str) -> "TokenKey":
+        """The key that tokens made under `before` are to be under next."""
+        return cls(before.first, key.encode())
+
+    @cached_property
+    def _cipher(self) -> "Cipher | None":
+        if self.present is None:
+            return None
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        # Equal tokens are to stay equal, and no two blocks are but of equal values: each is half
+        # of an HMAC.
+        return Cipher(algorithms.AES256(_derived(self.present, "tokens")), modes.ECB())
+
+    def hashed(self, text: str) -> str:
+        """The token of a text that needs no folding."""
+        return self.covered([hmac.new(self.first, text.encode(), sha256).hexdigest()])[0]
+
+    def covered(self, tokens: Sequence[str]) -> list[str]:
+        """Tokens of the first key as they are under the present one."""
+        return _through(self._cipher.encryptor(), tokens) if self._cipher else list(tokens)
+
+    def uncovered(self, tokens: Sequence[str]) -> list[str]:
+        """And back."""
+        return _through(self._cipher.decryptor(), tokens) if self._cipher else list(tokens)
+
+    def wrapped(self) -> str | None:
+        """The first key, for whoever has the present one."""
+        if self.present is None:
+            return None
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+
+        return aes_key_wrap_with_padding(_derived(self.present, "key"), self.first).hex()
+
+    @classmethod
+    def unwrapped(cls, present: bytes, wrapped: str) -> "TokenKey":
+        from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding
+
+        key = _derived(present, "key")
+        return cls(aes_key_unwrap_with_padding(key, bytes.fromhex(wrapped)), present)
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.new(key, f"over {purpose}".encode(), sha256).digest()
+
+
+def _through(context: "CipherContext", tokens: Sequence[str]) -> list[str]:
+    digits = context.update(bytes.fromhex("".join(tokens))).hex()
+    return [digits[at : at + DIGITS] for at in range(0, len(digits), DIGITS)]
+
+
+def read_key(company: Company) -> TokenKey:
     """The company's key, which is made on first use. Raises WrongKey where it is not the one that
     tokens were made under before.
     """
     key = keys.read(company, keys.TOKENS)
     keys.used(company, keys.TOKENS, key)
-    return key.encode()
+    known = known_keys(company.ledger)[keys.TOKENS.name]
+    if known.wrapped:
+        return TokenKey.unwrapped(key.encode(), known.wrapped)
+    return TokenKey(key.encode())
 
 
-def install(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+def install(connection: duckdb.DuckDBPyConnection, key: TokenKey) -> None:
     """Give a connection the functions that make tokens. The key stands in no SQL text."""
-    block = (sha256(key).digest() if len(key) > BLOCK else key).ljust(BLOCK, b"\0")
+    first = sha256(key.first).digest() if len(key.first) > BLOCK else key.first
     for variable, pad in (("token_inner", INNER), ("token_outer", OUTER)):
-        connection.execute(f"set variable {variable} = ?", [bytes(byte ^ pad for byte in block)])
+        block = bytes(byte ^ pad for byte in first.ljust(BLOCK, b"\0"))
+        connection.execute(f"set variable {variable} = ?", [block])
     connection.create_function("nfkc", _nfkc, ["VARCHAR"], "VARCHAR", type="arrow")
     for macro in MACROS:
         connection.execute(f"create temp macro {macro}")
+    made = "first_token(v)"
+    if key.present is not None:
+        install_over(connection, "covered", key.covered)
+        made = f"covered({made})"
+    connection.execute(f"create temp macro hmac_token(v) as {made}")
+
+
+def install_over(
+    connection: duckdb.DuckDBPyConnection, name: str, change: Callable[[list[str]], list[str]]
+) -> None:
+    """Give a connection a function that makes other tokens of tokens."""
+
+    def over(values: pa.Array) -> pa.Array:
+        found = iter(change([v for v in values.to_pylist() if v is not None]))
+        return pa.array([v and next(found) for v in values.to_pylist()], pa.string())
+
+    connection.create_function(name, over, ["VARCHAR"], "VARCHAR", type="arrow")
 
 
 def _nfkc(values: pa.Array) -> pa.Array:
@@ -56,7 +150,7 @@ MACROS = (
     # Only what is not ASCII can change; Python sees no more than that.
     r"""folded(v) as trim(case
         when regexp_full_match(v, '[\x00-\x7F]*') then v else nfkc(v) end)""",
-    """hmac_token(v) as sha256(
+    """first_token(v) as sha256(
         getvariable('token_outer')::blob
         || unhex(sha256(getvariable('token_inner')::blob || encode(v)))
     )""",

@@ -195,7 +195,7 @@ def requested(company: Company, before: datetime, as_of: date) -> tuple[list[Wis
     problems: list[str] = []
     with closing(Register(company, known)) as register:
         for row in _requests(company):
-            hashed = known.hash("request", f"{row['system']}:{row['request_id']}")
+            hashed = known.hash("request", row["system"], row["request_id"])
             if row["requested_at"] >= before or journal.is_answered(hashed):
                 continue
             name = row["customer_id"]

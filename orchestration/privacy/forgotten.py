@@ -4,11 +4,9 @@ Nobody's row is taken away. What names the person gives way to a stand-in that l
 what is personal becomes empty, and the order, the ticket or the answer goes on to count.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from orchestration.privacy.journal import Journal
 
 STAND_IN = "erased-"
 ID, ADDRESS, HANDLE, BROWSER, RESPONSE = "customer_id", "address", "handle", "browser", "response"
+TOLD_BY_TOKEN = (ADDRESS, HANDLE)
 ADDRESSES = ("email", "requester_email", "recipient")  # columns by which a row finds its person
 ANYWHERE = "*"
 # What is kept of a person's own row, for the day on which they came to be counts.
@@ -37,7 +36,7 @@ Edits = dict[int, dict[str, Any]]  # by row: columns to their new values
 class Forgotten:
     """The tombstones of a company, and what is needed to hold a row against them."""
 
-    key: bytes
+    key: tokens.TokenKey
     stones: dict[tuple[str, str], str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)  # whose customer ids a system's are
 
@@ -60,17 +59,21 @@ class Forgotten:
         """
         return edits_of(feed, batch, system, self)
 
-    def hash(self, kind: str, value: str) -> str:
-        """What a tombstone keeps of a value: no token that any table ever held."""
-        return hmac.new(self.key, f"tombstone\x1f{kind}\x1f{value}".encode(), sha256).hexdigest()
+    def hash(self, kind: str, place: str, value: str) -> str:
+        """What a tombstone keeps of a value: no token that any table ever held. Of a token it is
+        the one under the first key, so that a tombstone outlives a change of keys.
+        """
+        if kind in TOLD_BY_TOKEN:
+            (value,) = self.key.uncovered([value])
+        return self.key.hashed(f"tombstone\x1f{kind}\x1f{place}:{value}")
 
     def token(self, value: str) -> str:
         """The token of a value that needs no folding."""
-        return hmac.new(self.key, value.encode(), sha256).hexdigest()
+        return self.key.hashed(value)
 
     def stand_in(self, kind: str, place: str, value: str) -> str | None:
         """What stands for a value of a place: a system, or a platform; None where it is known."""
-        return self.stones.get((kind, self.hash(kind, f"{place}:{value}")))
+        return self.stones.get((kind, self.hash(kind, place, value)))
 
     def owner(self, feed: Feed, system: str) -> str:
         """Whose the customer ids in a feed of a system are."""

@@ -57,7 +57,7 @@ class Person:
         """What is kept for the person not to come back."""
 
         def stone(kind: str, place: str, value: str, stand_in: str) -> Tombstone:
-            return Tombstone(kind, known.hash(kind, f"{place}:{value}"), stand_in)
+            return Tombstone(kind, known.hash(kind, place, value), stand_in)
 
         first = f"{STAND_IN}{number:06d}"
         by_system: dict[str, str] = {}

@@ -162,7 +162,7 @@ def remember_responses(
         _, own = known.edits(feed, batch, system)
         for row, stand_in in own.items():
             if digits := stand_in.removeprefix(STAND_IN).partition("-")[0]:
-                hashed = known.hash(RESPONSE, f"{system}:{batch['response_id'][row].as_py()}")
+                hashed = known.hash(RESPONSE, system, batch["response_id"][row].as_py())
                 stones.setdefault(int(digits), []).append(Tombstone(RESPONSE, hashed, stand_in))
     for number, of_person in stones.items():
         Journal(ledger).remember(number, of_person)
@@ -253,9 +253,7 @@ def forget_values(company: Company) -> int:
             connection.close()
         gone = before - len(kept)
         if gone:
-            anew = Vault(company)
-            anew.path = aside
-            keeper = Keeper(anew)
+            keeper = Keeper(Vault(company, aside))
             keeper.keep(kept.to_reader())
             keeper.close()
         return bool(gone)

@@ -156,8 +156,8 @@ def clear_work(company: Company, keep: Collection[str] = ()) -> int:
     return count
 
 
-def scrub_ledger(ledger: Ledger, wanted: re.Pattern[str]) -> int:
-    return _scrub_database(ledger.path, wanted, False, TOLD_IN_LEDGER)
+def scrub_ledger(ledger: Ledger, wanted: re.Pattern[str], *, dry: bool = False) -> int:
+    return _scrub_database(ledger.path, wanted, dry, TOLD_IN_LEDGER)
 
 
 def vacuum_ledger(ledger: Ledger) -> None:

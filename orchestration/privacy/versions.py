@@ -4,7 +4,7 @@ A row about the person goes; a row about a thing, as an order, stays without the
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,33 +107,39 @@ def _forget_in_database(path: Path, names: Names, company: Company, dry: bool) -
         connection.execute(f"attach {duck.text(path)} as old (read_only)")
         changes = {
             table: change
-            for table, columns in _tables(connection)
+            for table, columns in tables_of(connection)
             if (change := Change.of(connection, f"old.marts.{duck.name(table)}", columns, names))
         }
         if not changes or dry:
             return sum(change.rows for change in changes.values())
 
         def write(aside: Path) -> bool:
-            connection.execute(f"attach {duck.text(aside)} as anew")
-            connection.execute("create schema anew.marts")
-            for table, _ in _tables(connection):
-                source = f"old.marts.{duck.name(table)}"
-                sql = changes[table].sql if table in changes else f"from {source}"
-                connection.execute(f"create table anew.marts.{duck.name(table)} as {sql}")
-            connection.execute("use anew")
-            for statement in _views(connection):
-                connection.execute(statement)
-            for statement in _comments(connection):
-                connection.execute(statement)
-            connection.execute("use memory")
-            connection.execute("checkpoint anew")
-            connection.execute("detach anew")
+            copy_old(connection, aside, {table: change.sql for table, change in changes.items()})
             return True
 
         files.replace(path, write)
         return sum(change.rows for change in changes.values())
     finally:
         connection.close()
+
+
+def copy_old(
+    connection: duckdb.DuckDBPyConnection, aside: Path, changed: Mapping[str, str]
+) -> None:
+    """Copy the DuckDB file that is attached as `old`, some of its tables as other SQL has them."""
+    connection.execute(f"attach {duck.text(aside)} as anew")
+    connection.execute("create schema anew.marts")
+    for table, _ in tables_of(connection):
+        sql = changed.get(table, f"from old.marts.{duck.name(table)}")
+        connection.execute(f"create table anew.marts.{duck.name(table)} as {sql}")
+    connection.execute("use anew")
+    for statement in _views(connection):
+        connection.execute(statement)
+    for statement in _comments(connection):
+        connection.execute(statement)
+    connection.execute("use memory")
+    connection.execute("checkpoint anew")
+    connection.execute("detach anew")
 
 
 def forget_in_parquet(path: Path, names: Names, company: Company, dry: bool = False) -> int:
@@ -215,7 +221,10 @@ def _is_about_the_person(columns: Sequence[str]) -> bool:
     return PERSON in columns and set(things) <= {"timeline_key", "subject_key", "customer_key"}
 
 
-def _tables(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def tables_of(
+    connection: duckdb.DuckDBPyConnection,
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The tables of the file that is attached as `old`, with their columns and types."""
     found = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns()"
         " where database_name = 'old' and schema_name = 'marts' and table_name in"
