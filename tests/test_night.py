@@ -19,10 +19,11 @@ from orchestration.company import Company, Settings, load_company
 from orchestration.contract import load_contract
 from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
-from orchestration.night import Check, Night, Run
+from orchestration.night import Check, Night, Run, open_night
 from orchestration.publishing import current, versions
 from orchestration.settings import ROOT, serve
 
+AS_OF_DATE = date.fromisoformat(AS_OF)
 OF_NIGHTS = {"runs", "data_quality"}  # marts that tell of the nights themselves
 
 
@@ -111,20 +112,32 @@ def test_a_night_without_news_leaves_what_is_published_as_it_is_and_is_written_d
     assert Ledger(shop.data / "ledger.sqlite").runs()[-1]["status"] == "unchanged"
 
 
-@pytest.mark.parametrize("what", ["a target", "a setting", "a torn file"])
-def test_a_night_builds_again_where_anything_is_new(shop, what, kizuna):
+def test_anything_that_is_new_is_news(shop):
+    def is_unchanged(is_full: bool = False) -> bool:
+        serve(shop.folder)
+        with open_night(load_company(shop.folder), AS_OF_DATE, is_full=is_full) as opened:
+            for feed in opened.landing.feeds:
+                opened.load(feed)
+            opened.landing.close()
+            return opened.is_unchanged
+
+    assert is_unchanged() and not is_unchanged(is_full=True)
+    said = shop.folder / "company.yml"
+    before = said.read_text()
+    said.write_text(before + "\nmin_cell_size: 6\n")
+    assert not is_unchanged()
+    said.write_text(before)
     targets = shop.folder / "reference" / "kpi_targets.csv"
-    if what == "a target":
-        targets.parent.mkdir(exist_ok=True)
-        targets.write_text("kpi,grain,target\norders,month,12345\n")
-    elif what == "a setting":
-        with (shop.folder / "company.yml").open("a") as file:
-            file.write("\nmin_cell_size: 6\n")
-    else:
-        (shop.data / "current" / "parquet" / "orders.parquet").resolve().write_bytes(b"torn")
-    result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
-    assert result.exit_code == 0, result.output
-    assert current(load_company(shop.folder)).run == f"{AS_OF}-002"
+    targets.write_text("kpi,grain,target\norders,month,12345\n")
+    assert not is_unchanged()
+    targets.unlink()
+    assert is_unchanged()
+    delivery = shop.folder / "landing" / "shop" / "refunds" / "one_more.csv"
+    delivery.write_text("refund_id,amount\n")
+    assert not is_unchanged()
+    delivery.unlink()
+    (shop.data / "current" / "parquet" / "orders.parquet").resolve().write_bytes(b"torn")
+    assert not is_unchanged()
 
 
 def test_a_night_for_an_earlier_day_is_kept_aside_with_the_figures_of_then(nights):

@@ -45,7 +45,7 @@ def stopped(shop: Shop, kizuna: Kizuna):
     before = hashes(shop.data / "versions")
 
     def run() -> str:
-        result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
+        result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF, "--full")
         assert result.exit_code == 1, result.output
         assert hashes(shop.data / "versions") == before
         assert (shop.data / "current").resolve().name == f"{AS_OF}-001"

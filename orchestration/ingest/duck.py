@@ -50,12 +50,12 @@ def unlocked(
 
 
 def opened(path: Path) -> duckdb.DuckDBPyConnection:
-    """A finished DuckDB file, to be read, and no other file; attached, for this process may have
-    one open that went by that name before.
+    """A finished DuckDB file, to be read by its own name, and no other file; attached, for this
+    process may have one open that went by that name before.
     """
     connection = duckdb.connect(config=ALONE)
-    connection.execute(f"attach {text(path)} as opened (read_only)")
-    connection.execute("use opened")
+    connection.execute(f"attach {text(path)} as {name(path.stem)} (read_only)")
+    connection.execute(f"use {name(path.stem)}")
     _in_utc(connection)
     lock(connection)
     return connection
