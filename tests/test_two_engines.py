@@ -28,9 +28,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"without {' and '.join(MI
 BUILD = ("build", "--quiet", "--exclude-resource-type", "unit_test", "test")
 # For many models over few rows; a cluster has settings of its own.
 SMALL = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "1",
 }
