@@ -45,7 +45,7 @@ def unlocked(
     if memory_limit:
         config["memory_limit"] = memory_limit
     connection = duckdb.connect(config=config)
-    _in_utc(connection)
+    _settle(connection)
     return connection
 
 
@@ -56,7 +56,7 @@ def opened(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=ALONE)
     connection.execute(f"attach {text(path)} as {name(path.stem)} (read_only)")
     connection.execute(f"use {name(path.stem)}")
-    _in_utc(connection)
+    _settle(connection)
     lock(connection)
     return connection
 
@@ -64,7 +64,7 @@ def opened(path: Path) -> duckdb.DuckDBPyConnection:
 def created(path: Path, *reach: Path) -> duckdb.DuckDBPyConnection:
     """A new DuckDB file, to be written, with what lies beside it and `reach` within reach."""
     connection = duckdb.connect(str(path), config=ALONE)
-    _in_utc(connection)
+    _settle(connection)
     lock(connection, path.parent, *reach)
     return connection
 
@@ -86,8 +86,9 @@ def lock(connection: duckdb.DuckDBPyConnection, *reach: Path) -> None:
     connection.execute("set lock_configuration = true")
 
 
-def _in_utc(connection: duckdb.DuckDBPyConnection) -> None:
+def _settle(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     connection.execute(f"set streaming_buffer_size = '{STREAMED}'")
 
 
