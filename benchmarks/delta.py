@@ -25,13 +25,13 @@ def write_day(company: Company, day: date, customers: int) -> None:
         customer = f"C{1 + number * 7 % customers:07d}"
         at = f"{day} {8 + number % 12:02d}:{number % 60:02d}:00"
         orders.append([key, customer, at, "completed", "ec", "JPY", total, total])
-        lines.append([key, 1, "P001", 1, total, total])
+        lines.append([f"{key}-1", key, "P001", 1, total, total])
     for number in range(EVENTS):
         key, visitor = f"D{day:%Y%m%d}{number:06d}", f"A{number % (EVENTS // 5):06d}"
         at = f"{day} {8 + number % 12:02d}:{number % 60:02d}:00"
         events.append([key, visitor, at, "page_view", "web"])
     order = "order_id customer_id ordered_at status channel currency subtotal total"
-    line = "order_id line_no product_id quantity unit_price line_total"
+    line = "order_item_id order_id product_id quantity unit_price line_total"
     event = "event_id anonymous_id occurred_at event_name platform"
     for folder, header, rows in (
         ("shop/orders", order, orders),
