@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from orchestration.contract import Column, Feed, RowRule, feeds_by_name, load_contract
 from orchestration.ingest import duck, spellings, tokens
 from orchestration.ingest.casting import Cast
+from orchestration.ingest.tokens import TokenKey
 
-KEY = b"0123456789abcdef0123456789abcdef"
+KEY = TokenKey(b"0123456789abcdef0123456789abcdef")
 LATEST = datetime(2026, 1, 2)
 TOKYO, LONDON, NEW_YORK = "Asia/Tokyo", "Europe/London", "America/New_York"
 
@@ -348,7 +349,7 @@ def test_every_feed_of_the_contract_casts_a_row_of_nothing(connection, feed):
 
 
 def expected_token(text: str) -> str:
-    return hmac.new(KEY, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(KEY.first, text.encode(), hashlib.sha256).hexdigest()
 
 
 def tokens_of(connection, name: str, values: list[str]) -> list[str]:
