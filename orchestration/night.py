@@ -5,7 +5,7 @@ import threading
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from orchestration.ingest import duck
 from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import read_key
 from orchestration.landing import FeedReport, Landing
-from orchestration.ledger import Ledger, Load, raw_folder
+from orchestration.ledger import Ledger, LedgerError, Load, raw_folder
 from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
@@ -315,6 +315,16 @@ class Night:
             seconds=round(time.monotonic() - self.began, 1),
         )
 
+    def close(self) -> None:
+        """Let go of everything, and have the ledger remember how the night ended."""
+        if "landing" in self.__dict__:
+            self.landing.release()
+        ended = self.run if self.version else self.seen(FAILED)
+        self.ledger.record_checks(asdict(check) for check in self.checks)
+        self.ledger.record_run(asdict(ended))
+        if self.version:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def _about(self) -> dict[str, Any]:
         return {
             "as_of_date": self.run.as_of_date.isoformat(),
@@ -353,14 +363,11 @@ def open_night(
         night = Night(company, ledger, run, sequence, found_dead=dead, is_full=is_full)
         try:
             yield night
-        finally:
-            if "landing" in night.__dict__:
-                night.landing.release()
-            ended = night.run if night.version else night.seen(FAILED)
-            ledger.record_checks(asdict(check) for check in night.checks)
-            ledger.record_run(asdict(ended))
-            if night.version:
-                shutil.rmtree(night.folder, ignore_errors=True)
+        except BaseException:
+            with suppress(LedgerError):  # of a disk that is full: what stopped the night names it
+                night.close()
+            raise
+        night.close()
 
 
 def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:

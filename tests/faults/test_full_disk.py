@@ -93,7 +93,7 @@ def test_a_disk_that_is_full_is_named_with_the_path(
 def test_a_disk_that_fills_up_at_any_moment(
     disk: Path, injured: Shop, twin: dict[str, str], seen: Seen
 ):
-    step, left, places, longest = 24_000, 0, set(), 0.0
+    step, left, places, longest = 60_000, 0, set(), 0.0
     while True:
         said, took = fails_with(left, disk, injured, twin)
         if not said:
