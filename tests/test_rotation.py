@@ -252,9 +252,12 @@ def test_who_was_erased_before_or_since_does_not_come_back(shop: Shop, monkeypat
 # ---- killed
 
 
-def _rotate_and_die(folder: Path, step: str, visits: int) -> None:
-    os.environ |= {"KIZUNA_TOKEN_KEY": KEY, "KIZUNA_VAULT_KEY": KEY}
-    os.environ |= {"KIZUNA_NEW_TOKEN_KEY": NEW, "KIZUNA_NEW_VAULT_KEY": NEW}
+def _rotate_and_die(folder: Path, step: str, visits: int, are_given: bool = True) -> None:
+    given = {"KIZUNA_TOKEN_KEY": KEY, "KIZUNA_VAULT_KEY": KEY}
+    given |= {"KIZUNA_NEW_TOKEN_KEY": NEW, "KIZUNA_NEW_VAULT_KEY": NEW}
+    for variable, key in given.items():
+        os.environ.pop(variable, None)
+        os.environ |= {variable: key} if are_given else {}
     left = visits
 
     def reach(name: str) -> None:
@@ -321,6 +324,30 @@ def test_one_that_was_killed_is_finished_by_a_command(shop: Shop, kizuna, monkey
     result = kizuna("verify", "--company", shop.folder)
     assert result.exit_code == 0, result.output
     assert not list(shop.data.rglob("*.rotating"))
+
+
+@pytest.mark.parametrize("step, is_decided", [("all made anew", 0), ("rotation decided", 1)])
+def test_a_key_that_one_had_made_is_dropped_or_put_in_its_file(
+    tmp_path: Path, kizuna: Kizuna, monkeypatch, step: str, is_decided: int
+):
+    for variable in ("KIZUNA_TOKEN_KEY", "KIZUNA_VAULT_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    shop = Shop(tmp_path / "shop")
+    deliver_first(shop)
+    night(shop.folder, date(2026, 1, 10))
+    files = [shop.data / "keys" / name for name in ("token.key", "vault.key")]
+    before = [path.read_text() for path in files]
+    child = processes.Process(target=_rotate_and_die, args=(shop.folder, step, 1, False))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert [path.read_text() for path in files] == before  # of which a copy is made too soon
+    made = [path.with_name(f".{path.name}.rotating").read_text() for path in files]
+    assert kizuna("verify", "--company", shop.folder).exit_code == 0
+    assert [path.read_text() for path in files] == (made if is_decided else before)
+    assert sorted(files) == sorted(files[0].parent.iterdir())
+    deliver_second(shop)
+    night(shop.folder, date(2026, 1, 11))
 
 
 def test_one_for_which_there_is_no_room_leaves_everything_as_it_was(shop: Shop, monkeypatch):
