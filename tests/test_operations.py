@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -88,6 +89,35 @@ def test_a_unit_names_only_what_systemd_and_the_project_have(path: Path):
         return
     for program in re.findall(r"/opt/kizuna/(\S+)", read["Service"]["ExecStart"]):
         assert (ROOT / program).is_file() or shutil.which(Path(program).name), program
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze")
+    programs = Path(sys.executable).parent
+    for path in UNITS:
+        text = path.read_text(encoding="utf-8").replace("/opt/kizuna/.venv/bin", str(programs))
+        (tmp_path / path.name).write_text(text.replace("/opt/kizuna", str(ROOT)))
+    command = ["systemd-analyze", "verify", *sorted(tmp_path.iterdir())]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+def test_docker_reads_the_compose_file(tmp_path: Path):
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("needs docker compose")
+    given = tmp_path / "kizuna.env"
+    text = (DEPLOY / "kizuna.env").read_text(encoding="utf-8")
+    given.write_text(text.replace("POSTGRES_PASSWORD=", "POSTGRES_PASSWORD=s3cret"))
+    text = (DEPLOY / "compose.yml").read_text(encoding="utf-8")
+    (tmp_path / "compose.yml").write_text(text.replace("/etc/kizuna/kizuna.env", str(given)))
+    compose = [docker, "compose", "--env-file", given, "-f", tmp_path / "compose.yml"]
+    result = subprocess.run([*compose, "config"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    services = yaml.safe_load(result.stdout)["services"]
+    assert services.keys() == COMPOSE["services"].keys()
+    assert services["daemon"]["environment"]["DAGSTER_HOME"] == environment()["DAGSTER_HOME"]
 
 
 def test_what_runs_all_the_time_is_pages_and_daemon_of_one_environment():
