@@ -84,6 +84,35 @@ def test_three_missed_nights_are_caught_up_once_each(
     seen("three nights, once each")
 
 
+def test_the_schedule_asks_for_the_nights_of_which_none_was_begun(
+    injured: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KIZUNA_COMPANY", str(injured.folder))
+    import dagster as dg
+
+    from orchestration.defs.nightly import CAUGHT_UP, missed, nightly
+    from orchestration.defs.resources import PARTITION
+
+    @dg.job(name=nightly.name)
+    def begun() -> None:
+        pass
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        context = dg.build_schedule_context(instance=instance)
+
+        def asked(day: date) -> list[int]:
+            return [one.day for one in missed(context, day)]
+
+        assert asked(date(2026, 1, 11)) == []
+        assert asked(date(2026, 1, 14)) == [11, 12, 13]
+        failed = dg.DagsterRunStatus.FAILURE
+        instance.create_run_for_job(begun, status=failed, tags={PARTITION: "2026-01-12"})
+        assert asked(date(2026, 1, 14)) == [11, 13]
+        assert asked(date(2026, 1, 31)) == [*range(31 - CAUGHT_UP + 1, 31)]
+        (injured.data / "current").unlink()
+        assert asked(date(2026, 1, 14)) == []
+
+
 class Earlier(datetime):
     """A clock that stands at the last moment of another century."""
 
