@@ -1,7 +1,8 @@
 {#- The one pass over the events, from which sessions, visitors and app use are counted.
     Events of one half hour by the clock are less than 30 minutes apart: so those
     without a session of their own can be collapsed before anything is sorted, and by
-    their short ids: a key is written once for a visit. -#}
+    their short ids: a key is written once for a visit. A session that comes back
+    after months is parted by 90 days, less than a stage holds: it did nothing in between. -#}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
 {%- set considering = "('product_view', 'document_download', 'add_to_cart')" -%}
 {%- set using = "('app_open', 'feature_use')" -%}
@@ -20,9 +21,10 @@ described as (
         platform,
         utm_campaign,
         occurred_at,
-        case when session_id is null then
-            cast(floor({{ seconds_between(epoch, 'occurred_at') }} / 1800) as bigint)
-        end as half_hour,
+        cast(floor(
+            {{ seconds_between(epoch, 'occurred_at') }}
+            / case when session_id is null then 1800 else {{ 90 * 24 * 3600 }} end
+        ) as bigint) as stretch,
         case
             when event_name in {{ app_events }} then {{ business_date('occurred_at') }}
         end as app_date,
@@ -58,7 +60,7 @@ collapsed as (
 
     from described
     group by
-        system, session_id, half_hour, anonymous_id, customer_id, app_date, app_platform
+        system, session_id, stretch, anonymous_id, customer_id, app_date, app_platform
 
 ),
 
