@@ -29,7 +29,11 @@ described as (
             when readings.series_number = readings.previous_series_number
                 then cast(readings.followers - readings.previous_followers as bigint)
         end as follower_difference,
-        coalesce(readings.followers < readings.previous_followers, false) as has_fall,
+        coalesce(
+            readings.series_number = readings.previous_series_number
+            and readings.followers < readings.previous_followers,
+            false
+        ) as has_fall,
         accounts.date as read_date,
         readings.previous_day as previous_read_date
 
