@@ -18,9 +18,14 @@ messages as (
 
 ),
 
+-- a channel of totals is free text: Email is email
 totals as (
 
-    select * from {{ ref('stg_crm__message_stats_daily') }}
+    select
+        *,
+        lower(channel) as message_channel
+
+    from {{ ref('stg_crm__message_stats_daily') }}
     where date <= {{ as_of_date() }}
 
 ),
@@ -62,7 +67,7 @@ only_totals as (
     inner join reporting on totals.system = reporting.system
     left join told_apart
         on totals.system = told_apart.system
-        and totals.channel = told_apart.message_channel
+        and totals.message_channel = told_apart.message_channel
     where told_apart.system is null
 
 ),
@@ -97,7 +102,7 @@ streamed as (
     select
         cast(null as string) as person_key,
         date as day,
-        channel as message_channel,
+        message_channel,
         {{ cut_id('only_totals', 'campaign') }} as campaign,
         0 as messages,
         sent,
