@@ -30,6 +30,7 @@ steps as (
         system,
         month_start,
         cast(null as decimal(38, 12)) as source_amount,
+        0 as source_orders,
         goods_amount as counted_amount,
         guest_amount,
         cancelled_amount,
@@ -52,6 +53,7 @@ steps as (
         system,
         source_month_start as month_start,
         total_amount as source_amount,
+        1 as source_orders,
         {%- for column in ['counted', 'guest', 'cancelled', 'pending', 'test', 'tax',
             'shipping', 'lines', 'no_total', 'refund'] %}
         cast(null as decimal(38, 12)) as {{ column }}_amount,
@@ -68,6 +70,7 @@ steps as (
         system,
         cast(date_trunc('month', refunded_date) as date) as month_start,
         cast(null as decimal(38, 12)) as source_amount,
+        0 as source_orders,
         -refund_amount as counted_amount,
         {%- for column in ['guest', 'cancelled', 'pending', 'test', 'tax', 'shipping',
             'lines', 'no_total'] %}
@@ -87,7 +90,9 @@ steps as (
         cast(date_trunc('month', least(
             {{ add_days(business_date('delivered_at'), -1) }}, {{ as_of_date() }}
         )) as date) as month_start,
-        {%- for column in ['source', 'counted', 'guest', 'cancelled', 'pending', 'test',
+        cast(null as decimal(38, 12)) as source_amount,
+        0 as source_orders,
+        {%- for column in ['counted', 'guest', 'cancelled', 'pending', 'test',
             'tax', 'shipping', 'lines', 'no_total', 'refund', 'time_zone'] %}
         cast(null as decimal(38, 12)) as {{ column }}_amount,
         {%- endfor %}
@@ -103,6 +108,7 @@ added as (
         system,
         month_start,
         sum(source_amount) as source_amount,
+        sum(source_orders) as source_orders,
         coalesce(sum(counted_amount), 0) as counted_amount,
         coalesce(sum(guest_amount), 0) as guest_amount,
         {%- for cause in causes %}
@@ -115,14 +121,29 @@ added as (
 
 ),
 
+-- a month without an order of a system that delivers orders has a total: nothing
+totalled as (
+
+    select
+        *,
+        case
+            when source_orders = 0 and sum(source_orders) over (partition by system) > 0
+                then {{ money('0') }}
+            else source_amount
+        end as known_source_amount
+
+    from added
+
+),
+
 described as (
 
     select
         'net_revenue' as kpi,
         system,
-        cast(source_amount as decimal(38, 4)) as source_amount,
+        cast(known_source_amount as decimal(38, 4)) as source_amount,
         cast(counted_amount as decimal(38, 4)) as counted_amount,
-        cast(counted_amount - source_amount as decimal(38, 4)) as difference_amount,
+        cast(counted_amount - known_source_amount as decimal(38, 4)) as difference_amount,
         {%- for cause in causes %}
         cast({{ cause }}_amount as decimal(38, 4)) as {{ cause }}_amount,
         {%- endfor %}
@@ -130,7 +151,7 @@ described as (
         cast(quarantined_row_count as bigint) as quarantined_row_count,
         month_start as period_start
 
-    from added
+    from totalled
 
 )
 
