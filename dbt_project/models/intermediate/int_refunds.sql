@@ -85,25 +85,85 @@ counting as (
         *,
         coalesce(
             ordered_month, cast(date_trunc('month', refunded_date) as date)
-        ) as rate_month
+        ) as rate_month,
+        coalesce(order_key, 'refund ' || refund_key) as returned_key
 
     from placed
     where refunded_at < {{ end_of_as_of() }}
 
 ),
 
+-- a refund is what was given back with it less what was before it: rounded one by one, those
+-- of a whole order would leave a rest of it
+summed as (
+
+    select
+        *,
+        cast(sum(amount) over (
+            partition by returned_key, currency order by refunded_at, refund_key
+            rows between unbounded preceding and current row
+        ) as decimal(28, 4)) as amount_so_far
+
+    from counting
+
+),
+
 converted as (
 
     select
-        counting.*,
+        summed.*,
         rates.rate as fx_rate,
-        {{ converted('counting.amount', 'rates.rate') }} as refund_amount,
+        {{ converted('summed.amount_so_far', 'rates.rate') }} as converted_so_far,
         margins.margin_rate as default_margin_rate
 
-    from counting
+    from summed
     left join rates
-        on counting.currency = rates.currency and counting.rate_month = rates.month_start
+        on summed.currency = rates.currency and summed.rate_month = rates.month_start
     left join margins on margins.category = 'default'
+
+),
+
+parted as (
+
+    select
+        *,
+        {{ money("converted_so_far - coalesce(lag(converted_so_far) over (
+            partition by returned_key, currency order by refunded_at, refund_key
+        ), 0)") }} as refund_amount
+
+    from converted
+
+),
+
+given_back as (
+
+    select
+        *,
+        {{ money("sum(refund_amount) over (
+            partition by returned_key order by refunded_at, refund_key
+            rows between unbounded preceding and current row
+        )") }} as refunded_so_far
+
+    from parted
+
+),
+
+taken_back as (
+
+    select
+        *,
+        case
+            when not has_known_order
+                then {{ money('refunded_so_far * default_margin_rate') }}
+            when order_goods_amount is null or order_goods_amount = 0 then {{ money('0') }}
+            when refunded_so_far = order_goods_amount then order_profit_amount
+            else {{ money(
+                'cast(order_profit_amount as double) * cast(refunded_so_far as double)'
+                ~ ' / cast(order_goods_amount as double)'
+            ) }}
+        end as profit_so_far
+
+    from given_back
 
 ),
 
@@ -111,16 +171,11 @@ valued as (
 
     select
         *,
-        case
-            when not has_known_order then {{ money('refund_amount * default_margin_rate') }}
-            when order_goods_amount is null or order_goods_amount = 0 then {{ money('0') }}
-            else {{ money(
-                'cast(order_profit_amount as double) * cast(refund_amount as double)'
-                ~ ' / cast(order_goods_amount as double)'
-            ) }}
-        end as profit_amount
+        {{ money("profit_so_far - coalesce(lag(profit_so_far) over (
+            partition by returned_key order by refunded_at, refund_key
+        ), 0)") }} as profit_amount
 
-    from converted
+    from taken_back
 
 )
 
