@@ -1,7 +1,6 @@
 """A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
 
 import shutil
-import threading
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import Dbt, company_fingerprint
+from orchestration.dbt import Dbt
 from orchestration.disk import discard
 from orchestration.examination import refuse_wrong_keys
 from orchestration.ingest import duck
@@ -31,8 +30,8 @@ from orchestration.privacy import rotating
 from orchestration.privacy.erasing import finish
 from orchestration.serving import served
 from orchestration.settings import code_version
+from orchestration.standing import HasNews, made_of, refuse_news, standing, unread
 from orchestration.steps import reach
-from orchestration.validation import great_expectations
 
 DEV = "dev"  # the work folder of dbt by hand
 REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
@@ -85,6 +84,7 @@ class Night:
     version: publishing.Version | None = None
     found_dead: tuple[str, ...] = ()  # runs that were killed, found by this one
     is_full: bool = False  # builds even where nothing is new
+    stands: publishing.Version | None = None  # what it is known to leave as it is
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -100,10 +100,7 @@ class Night:
         """What lies in landing/ once everything that can be fetched has been."""
         for system, folder in live_folders(self.company):
             self.fetch(system, folder)
-        landing = Landing(self.company, self.run.as_of_date, self.run.run_id)
-        # it takes seconds to import, and is wanted only after the first files are landed
-        threading.Thread(target=great_expectations).start()
-        return landing
+        return Landing(self.company, self.run.as_of_date, self.run.run_id)
 
     def fetch(self, system: str, folder: str) -> Fetched:
         """Fetch one folder of a live source, once a night, and remember how that went."""
@@ -158,14 +155,9 @@ class Night:
         return {**self._rejected(), **away}
 
     def _rejected(self) -> dict[str, str]:
-        latest = {load.file: load for load in self.ledger.loads()}
-        standing = {
-            file: REJECTED_BEFORE
-            for file, load in latest.items()
-            if load.is_rejected and (self.company.landing / file).exists()
-        }
+        before = {load.file: REJECTED_BEFORE for load in unread(self.company, self.ledger)}
         tonight = (report.rejected for report in self.reports.values())
-        return {**standing, **self.landing.rejected, **dict(ChainMap(*tonight))}
+        return {**before, **self.landing.rejected, **dict(ChainMap(*tonight))}
 
     def overdue(self) -> list[str]:
         """Feeds that a system has delivered regularly, and that are missing now; each is a
@@ -278,12 +270,10 @@ class Night:
         """Whether the current version is whole and made of the very things that this night would
         make one of; asked once everything is landed. What is served is seen to even so.
         """
-        now = publishing.current(self.company)
-        about = self._about()
-        del about["sequence"]
-        if self.is_full or now is None or any(now.manifest.get(k) != v for k, v in about.items()):
+        if self.is_full:
             return False
-        if any(publishing.differences(now)):
+        now = self.stands or standing(self.company, self.ledger, self.run.as_of_date)
+        if now is None:
             return False
         self.version, self.run = now, self.seen(UNCHANGED)
         self.serve()
@@ -326,14 +316,8 @@ class Night:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _about(self) -> dict[str, Any]:
-        return {
-            "as_of_date": self.run.as_of_date.isoformat(),
-            "sequence": self.sequence,
-            "code_version": self.run.code_version,
-            "settings": self.company.settings.model_dump(mode="json"),
-            "configuration": company_fingerprint(self.company),
-            "inputs": self.ledger.inputs(),
-        }
+        made = made_of(self.company, self.ledger, self.run.as_of_date)
+        return {**made, "sequence": self.sequence}
 
 
 @contextmanager
@@ -343,24 +327,31 @@ def open_night(
     wait_seconds: float = 0,
     waiting: Callable[[str], None] = lambda holder: None,
     is_full: bool = False,
+    without_news: bool = False,
 ) -> Iterator[Night]:
     """Be the only writer, clear away what killed nights left, and remember how it ended.
 
-    A full night builds even where nothing is new. Raises LockHeld when another night runs on
-    after `wait_seconds`, WrongKey when a key is not the one in use.
+    A full night builds even where nothing is new; one without news is there only to find that
+    what is current stands. Raises LockHeld when another night runs on after `wait_seconds`,
+    WrongKey when a key is not the one in use, HasNews when there is news for one without.
     """
     with only_writer(company.lock, wait_seconds, waiting) as name_holder:
         rotating.finish(company)
         ledger = Ledger(company.ledger)
         refuse_wrong_keys(company)
         read_key(company)
+        if without_news and _unfinished(ledger):
+            raise HasNews("a night was killed")
         dead = clear_leftovers(company, ledger)
         finish(company, ledger, as_of)
+        stands = refuse_news(company, ledger, as_of) if without_news else None
         run, sequence = _new_run(company, ledger, as_of)
         name_holder(run.run_id)
         ledger.record_run(asdict(run))
         reach("night opened")
-        night = Night(company, ledger, run, sequence, found_dead=dead, is_full=is_full)
+        night = Night(
+            company, ledger, run, sequence, found_dead=dead, is_full=is_full, stands=stands
+        )
         try:
             yield night
         except BaseException:
@@ -376,18 +367,21 @@ def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:
     """
     published = publishing.current(company)
     dead = []
-    for run in ledger.runs():
-        if run["status"] == RUNNING:
-            dead.append(run["run_id"])
-            made_it = published is not None and published.run == run["run_id"]
-            if not made_it:  # a version that was whole already was nobody's yet
-                discard(company.versions / run["run_id"])
-            ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
+    for run in _unfinished(ledger):
+        dead.append(run["run_id"])
+        made_it = published is not None and published.run == run["run_id"]
+        if not made_it:  # a version that was whole already was nobody's yet
+            discard(company.versions / run["run_id"])
+        ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
     publishing.sweep(company)
     for left in company.work.glob("*"):
         if left.name != DEV:
             discard(left)
     return tuple(dead)
+
+
+def _unfinished(ledger: Ledger) -> list[dict[str, Any]]:
+    return [run for run in ledger.runs() if run["status"] == RUNNING]
 
 
 def _new_run(company: Company, ledger: Ledger, as_of: date) -> tuple[Run, int]:

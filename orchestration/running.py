@@ -12,12 +12,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orchestration import progress
+from orchestration.alerting.sending import send
+from orchestration.alerting.words import of_night
 from orchestration.company import Company
 from orchestration.dbt import parsed_folder
 from orchestration.history import dagster_folder
+from orchestration.keys import WrongKey
 from orchestration.live.fetching import live_folders
+from orchestration.lock import LockHeld
+from orchestration.night import open_night
 from orchestration.publishing import find
 from orchestration.settings import ROOT, environment, serve
+from orchestration.standing import HasNews
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,15 @@ class Outcome:
 def run_night(
     company: Company, as_of: date, wait_seconds: float = 0, is_full: bool = False
 ) -> Outcome:
-    """One night, in this process, through Dagster's job and into its history of runs."""
+    """One night, in this process, through Dagster's job and into its history of runs; where nothing
+    is new, without them, for they take longer to start than to find that.
+    """
     serve(company.folder)
+    try:
+        if not is_full and (outcome := _without_news(company, as_of)):
+            return outcome
+    except OSError as error:
+        return Outcome(None, (str(error),))
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -47,6 +61,22 @@ def run_night(
         folder, said = dagster_folder(company), " ".join(str(why.orig).split())
         free = shutil.disk_usage(folder).free
         return Outcome(None, (f"{folder}: {said}, with {free / 1e6:,.0f} MB free there",))
+
+
+def _without_news(company: Company, as_of: date) -> Outcome | None:
+    """A night that leaves what is current as it is; None where a night is needed that builds, or
+    that tells why it cannot."""
+    try:
+        with open_night(company, as_of, without_news=True) as night:
+            night.untold()
+            for late in night.overdue():
+                progress.warn(late)
+            if night.is_unchanged:
+                progress.done(f"nothing is new since {night.version.run}, which stands")
+    except (HasNews, LockHeld, WrongKey):
+        return None
+    send(company, of_night(night, []))
+    return Outcome(night.version.run, ())
 
 
 def _run(company: Company, as_of: date, how: Mapping[str, Any]) -> Outcome:

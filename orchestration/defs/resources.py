@@ -1,6 +1,7 @@
 """What the assets ask for by name: the night that they are part of."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -18,6 +19,7 @@ from orchestration.lock import LockHeld
 from orchestration.night import Night, open_night
 from orchestration.running import problems_in
 from orchestration.settings import company_folder
+from orchestration.validation import great_expectations
 
 FIRST_DAY = "2000-01-01"  # no export reaches further back
 PARTITION, PROCESS = "dagster/partition", "kizuna/process"  # tags of a run
@@ -62,6 +64,8 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
             raise
         if context.instance:
             fail_the_dead(context.instance)
+        # it takes seconds to import, and is wanted only after the first files are landed
+        threading.Thread(target=great_expectations).start()
         yield opened
     if context.instance:
         logged = context.instance.all_logs(run.run_id)

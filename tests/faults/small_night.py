@@ -13,12 +13,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from unittest import mock
 
 import duckdb
 import pandas  # noqa: F401  DuckDB imports it when it is asked for a function over Arrow
 
-import orchestration.night
 from orchestration.company import load_company
 from orchestration.contract import load_contract
 from orchestration.ingest import duck
@@ -54,8 +52,7 @@ def orders(first: int, last: int, total: int = 1000, bad: int = 0) -> str:
 def night(folder: Path, as_of: date, wait: float = 0) -> Version:
     """One night, in this process."""
     company = load_company(folder)
-    quick = mock.patch.object(orchestration.night, "great_expectations", int)
-    with quick, open_night(company, as_of, wait) as opened:
+    with open_night(company, as_of, wait) as opened:
         for feed in opened.landing.feeds:
             opened.load(feed)
         opened.landing.close()
