@@ -45,7 +45,8 @@ links as (
         identities.customer_key
 
     from identities
-    left join systems as named on identities.identity_system = named.system
+    left join systems as named
+        on lower(identities.identity_system) = lower(named.system)
     inner join systems on named.system is null or named.system = systems.system
     where identities.identity_type = 'web_anonymous_id'
         and (
