@@ -9,6 +9,7 @@ with
 customer_versions as (
 
     select * from {{ ref('stg_crm__customer_versions') }}
+    where created_at is null or created_at < {{ end_of_as_of() }}
 
 ),
 
