@@ -25,7 +25,7 @@ pytestmark = pytest.mark.faults
 
 BEFORE = (date.fromisoformat(AS_OF) - timedelta(days=1)).isoformat()
 OF_NIGHTS = ("runs", "data_quality", "quarantined_rows")  # marts that name the nights
-MOMENTS = 10
+MOMENTS = 5
 SIZE = "512m"  # of the disk that fills up
 ROOMS = (200_000, 5_000_000, 25_000_000)  # bytes that are left on a full disk
 
