@@ -154,8 +154,10 @@ streamed as (
         category,
         {{- stream_columns(purchase_measures(), {
             'refunds': '1',
-            'refund_amount': money('cast(refund_amount as double) * share'),
-            'profit_amount': money('-cast(profit_amount as double) * share'),
+            'refund_amount': 'case when share = 1 then refund_amount else '
+                ~ money('cast(refund_amount as double) * share') ~ ' end',
+            'profit_amount': 'case when share = 1 then -profit_amount else '
+                ~ money('-cast(profit_amount as double) * share') ~ ' end',
         }) }}
 
     from refunded
