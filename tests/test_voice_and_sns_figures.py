@@ -50,6 +50,7 @@ BREAKS = f"""platform,metric,break_date,reason
 instagram,impressions,{BREAK},views replace impressions
 x,followers,{BREAK},bots left out
 tiktok,likes,{BREAK},nobody posts there
+youtube,followers,{BREAK - timedelta(days=40)},nobody reads them there
 """
 
 Row = dict[str, Any]

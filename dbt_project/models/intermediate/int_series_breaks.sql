@@ -7,10 +7,14 @@ metrics as (
     {% set outer = loop -%}
     {% for metric in kpi.metrics -%}
     {{ 'union all' if not (outer.first and loop.first) }}
-    select '{{ kpi.code }}' as kpi, '{{ metric }}' as metric
+    select
+        '{{ kpi.code }}' as kpi,
+        '{{ metric }}' as metric,
+        {{ 'true' if 'posts' in kpi.rests_on else 'false' }} as is_of_posts
     {% endfor -%}
     {%- else -%}
-    select cast(null as string) as kpi, cast(null as string) as metric
+    select
+        cast(null as string) as kpi, cast(null as string) as metric, false as is_of_posts
     {%- endfor %}
 
 ),
@@ -21,13 +25,24 @@ breaks as (
 
 ),
 
+-- a platform without posts is in no figure of posts, one without readings in none of followers
 platforms as (
 
-    select platform from {{ ref('int_posts') }}
+    select
+        platform,
+        max(has_posts) = 1 as has_posts,
+        max(has_followers) = 1 as has_followers
 
-    union
+    from (
+        select distinct platform, 1 as has_posts, 0 as has_followers
+        from {{ ref('int_posts') }}
 
-    select platform from {{ ref('int_account_readings') }}
+        union all
+
+        select distinct platform, 0 as has_posts, 1 as has_followers
+        from {{ ref('int_account_readings') }}
+    ) as found
+    group by platform
 
 ),
 
@@ -48,7 +63,10 @@ crossed as (
 
     from metrics
     inner join breaks on metrics.metric = breaks.metric
-    inner join platforms on breaks.platform = platforms.platform
+    inner join platforms
+        on breaks.platform = platforms.platform
+        and (platforms.has_posts or not metrics.is_of_posts)
+        and (platforms.has_followers or metrics.metric <> 'followers')
     inner join periods
         on breaks.break_date < periods.period_end
         and breaks.break_date > periods.year_ago_start
