@@ -97,7 +97,7 @@ valued as (
             ('list', 'list_price'), ('reference', 'reference_price'), ('cost', 'unit_cost'),
         ] %}
         {{ converted(
-            'cast(quantity as decimal(18, 0)) * ' ~ price, 'product_fx_rate'
+            'cast(quantity as decimal(19, 0)) * ' ~ price, 'product_fx_rate'
         ) }} as {{ name }}_amount{{ ',' if not loop.last }}
         {%- endfor %}
 
