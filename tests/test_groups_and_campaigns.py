@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from orchestration.sample import LAST_DAY
-from tests.conftest import AS_OF, Shop
+from tests.landed import Landed, land
 
+MARTS = ("campaign_before_after", "customers", "orders", "promoter_profiles", "sns_posts")
+MARTS += ("survey_answers", "survey_representativeness")
 CUTS = ("membership_tier", "prefecture", "acquisition_channel", "gender", "age_band")
 CLASSES = ("promoter", "passive", "detractor")
 SMALLEST = 5
@@ -18,14 +20,12 @@ YEAR = f"responded_date > date '{LAST_DAY}' - 365"
 
 
 @pytest.fixture(scope="module")
-def night(delivered, tmp_path_factory, kizuna) -> Shop:
-    """A night of the shop in which nobody refuses to be analysed, so that its marts show all."""
+def open_shop(delivered, tmp_path_factory) -> Landed:
+    """The marts of the shop, in which nobody refuses to be analysed, so that they show all."""
     folder = tmp_path_factory.mktemp("open") / "shop"
     shutil.copytree(delivered, folder)
     shutil.rmtree(folder / "landing" / "crm" / "consents")
-    result = kizuna("night", "--company", folder, "--as-of", AS_OF)
-    assert result.exit_code == 0, result.output
-    return Shop(folder, result.output)
+    return land(folder, LAST_DAY).build(*(f"+{mart}" for mart in MARTS))
 
 
 def hidden_values(smallest_group: dict[str, int]) -> set[str]:
@@ -35,21 +35,21 @@ def hidden_values(smallest_group: dict[str, int]) -> set[str]:
     return set(by_size[: 2 if small == 1 else small])
 
 
-def test_figures_around_a_campaign_are_those_of_its_days(night):
-    (file,) = (night.folder / "landing" / "crm" / "campaigns").glob("*.csv")
+def test_figures_around_a_campaign_are_those_of_its_days(open_shop):
+    (file,) = (open_shop.folder / "landing" / "crm" / "campaigns").glob("*.csv")
     with file.open(encoding="utf-8") as lines:
         campaigns = list(csv.DictReader(lines))
     orders = dict(
-        night.query("select ordered_date, count(*) from marts.orders group by ordered_date")
+        open_shop.query("select ordered_date, count(*) from marts.orders group by ordered_date")
     )
     engagements: dict[date, tuple[int, int]] = {
         day: (part, reach)
-        for day, part, reach in night.query(
+        for day, part, reach in open_shop.query(
             "select posted_date, sum(engagement_count), sum(reach) from marts.sns_posts"
             " where reach is not null and engagement_count is not null group by 1"
         )
     }
-    ((first_day,),) = night.query(
+    ((first_day,),) = open_shop.query(
         "select min(period_start) from marts.kpi_values where grain = 'day'"
     )
 
@@ -78,7 +78,7 @@ def test_figures_around_a_campaign_are_those_of_its_days(night):
                 after,
                 after - before if is_complete and None not in (before, after) else None,
             )
-    found = night.query(
+    found = open_shop.query(
         "select campaign_id, kpi, before_value, campaign_value, after_value, change"
         " from marts.campaign_before_after where kpi in ('orders', 'sns_engagement_rate_reach')"
     )
@@ -86,8 +86,8 @@ def test_figures_around_a_campaign_are_those_of_its_days(night):
     assert {(campaign, kpi): pytest.approx(tuple(row)) for campaign, kpi, *row in found} == expected
 
 
-def test_groups_of_the_nps_are_the_last_votes_of_the_year_and_no_small_one_can_be_told(night):
-    votes = night.query(
+def test_groups_of_the_nps_are_the_last_votes_of_the_year_and_no_small_one_can_be_told(open_shop):
+    votes = open_shop.query(
         f"select person_key, arg_max(nps_class, (responded_at, response_id)), {', '.join(CUTS)}"
         " from marts.survey_answers join marts.customers using (person_key)"
         " where question_code = 'nps' and survey_kind = 'relationship' and is_counted"
@@ -96,7 +96,7 @@ def test_groups_of_the_nps_are_the_last_votes_of_the_year_and_no_small_one_can_b
     assert len(votes) > 20
     found = {
         (cut, value, nps_class): (persons, share)
-        for cut, value, nps_class, persons, share in night.query(
+        for cut, value, nps_class, persons, share in open_shop.query(
             "select segment_dimension, segment_value, nps_class, person_count, respondent_share"
             " from marts.promoter_profiles"
         )
@@ -121,20 +121,20 @@ def test_groups_of_the_nps_are_the_last_votes_of_the_year_and_no_small_one_can_b
     assert sum(persons is not None for persons, _ in found.values()) > 3
 
 
-def test_respondents_stand_beside_customers_and_no_small_cell_can_be_told(night):
-    customers = night.query(
+def test_respondents_stand_beside_customers_and_no_small_cell_can_be_told(open_shop):
+    customers = open_shop.query(
         f"select person_key, {', '.join(CUTS)} from marts.customers"
         " where order_count + subscription_count > 0"
     )
     answered = defaultdict(set)
-    for kind, person in night.query(
+    for kind, person in open_shop.query(
         "select distinct survey_kind, person_key from marts.survey_answers"
         f" where is_complete and person_key is not null and {YEAR}"
     ):
         answered[kind].add(person)
     found = {
         (kind, cut, value): tuple(row)
-        for kind, cut, value, *row in night.query(
+        for kind, cut, value, *row in open_shop.query(
             "select survey_kind, segment_dimension, segment_value, customer_count,"
             " respondent_count, share_difference from marts.survey_representativeness"
         )

@@ -5,19 +5,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 import yaml
 
-from orchestration.company import load_company
-from orchestration.dbt import Dbt
-from orchestration.landing import Landing
-from orchestration.linking import link_persons
+from tests.landed import land
 
 EXPORTS = Path(__file__).parent / "vendors"
 AS_OF = date(2026, 6, 30)
 SYSTEMS = {"ginza": "shopify", "osaka": "shopify", "rakuten": "rakuten"}
-BUILD = ("build", "--quiet", "--exclude-resource-type", "unit_test", "test", "--select")
 
 Query = Callable[[str], list[tuple]]
 
@@ -35,21 +30,9 @@ def query(tmp_path_factory) -> Query:
             folder / "landing" / name,
             ignore=shutil.ignore_patterns("expected.yml"),
         )
-    company = load_company(folder)
-    landing = Landing(company, AS_OF, "two-shops")
-    for feed in landing.feeds:
-        landing.load(feed)
-    landing.close()
-    assert not landing.rejected
-    link_persons(company, AS_OF, landing.id_systems())
-    dbt = Dbt(company, AS_OF, landing.id_systems(), company.work / "two-shops")
-    assert dbt.run(*BUILD, "+orders", "+order_items", "+person_ids").returncode == 0
-
-    def ask(sql: str) -> list[tuple]:
-        with duckdb.connect(str(dbt.warehouse), read_only=True) as connection:
-            return connection.sql(sql).fetchall()
-
-    return ask
+    landed = land(folder, AS_OF)
+    assert not any(report.rejected for report in landed.reports.values())
+    return landed.build("+orders", "+order_items", "+person_ids").query
 
 
 def test_orders_of_one_id_in_two_shops_are_two_orders(query):
