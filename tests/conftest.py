@@ -1,6 +1,8 @@
 """A small made-up shop, a night over it, and the command line that ran it."""
 
+import fcntl
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -61,6 +63,13 @@ def kizuna() -> Kizuna:
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company folder with exports, on which no night ran."""
     folder = tmp_path_factory.mktemp("delivered") / "shop"
@@ -69,13 +78,18 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def night(delivered: Path, tmp_path_factory: pytest.TempPathFactory, kizuna: Kizuna) -> Shop:
-    """The shop after its first night; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("night") / "shop"
-    shutil.copytree(delivered, folder)
-    result = kizuna("night", "--company", folder, "--as-of", AS_OF)
-    assert result.exit_code == 0, result.output
-    return Shop(folder, result.output)
+def night(delivered: Path, shared: Path, kizuna: Kizuna) -> Shop:
+    """The shop after its first night, which one worker runs for all; copy it before changing it."""
+    folder, printed = shared / "night" / "shop", shared / "night.txt"
+    with (shared / "night.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(delivered, folder)
+            result = kizuna("night", "--company", folder, "--as-of", AS_OF)
+            assert result.exit_code == 0, result.output
+            printed.write_text(result.output, encoding="utf-8")
+    return Shop(folder, printed.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
