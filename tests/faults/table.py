@@ -6,6 +6,7 @@ KILLED = "faults/test_killed.py"
 AT_ONCE = "faults/test_at_once.py"
 LEFT = "faults/test_left_behind.py"
 SERVING = "test_serving.py"
+SERVICES = "faults/test_services.py"
 WHOLE = "faults/test_whole_nights.py"
 
 
@@ -45,6 +46,7 @@ FAULTS = (
             f"{KILLED}::test_a_killed_night_frees_the_lock_at_once",
             f"{KILLED}::test_dbt_ends_with_the_night_that_started_it",
             f"{AT_ONCE}::test_a_night_waits_for_the_one_before_it_that_is_then_killed",
+            f"{SERVICES}::test_pages_and_daemon_on_postgresql_killed_in_a_night_go_on_with_the_next",
         ),
     ),
     Fault(
@@ -253,6 +255,7 @@ FAULTS = (
             "test_night.py::test_the_schedule_runs_every_missed_night_at_two_in_the_business_zone",
             f"{LEFT}::test_three_missed_nights_are_caught_up_once_each",
             f"{LEFT}::test_the_schedule_asks_for_the_nights_of_which_none_was_begun",
+            f"{SERVICES}::test_a_daemon_that_was_down_for_three_nights_runs_each_once",
         ),
     ),
     Fault(
