@@ -370,6 +370,14 @@ def test_a_line_that_is_no_row_is_quarantined_with_its_place_and_the_others_load
     assert shop.quarantined() == [("shop/orders/a.csv", 3, None, None, reason)]
 
 
+def test_carriage_returns_inside_a_line_spoil_that_line_alone(shop):
+    first, rest = JSONL.split("\n", 1)
+    shop.deliver("a.jsonl", first[:9] + "\r" * 9 + first[9:] + "\n" + rest)
+    shop.night()
+    assert [q[1:] for q in shop.quarantined()] == [(1, None, None, "not valid JSON")]
+    assert len(loaded(shop)) == len(LINES) - 1
+
+
 def test_a_line_that_is_no_json_is_quarantined(shop):
     shop.deliver("a.jsonl", JSONL + '{"order_id": \n[1]\n')
     shop.night()

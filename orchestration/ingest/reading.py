@@ -32,6 +32,7 @@ from orchestration.ingest.workbooks import choose_sheet
 
 LOOKED_THROUGH = 30  # rows at the top of a file, for its header
 JSON_LINES = Dialect("\x1f", "")  # a sign that stands in no valid line of JSON
+LINE_END = "\\n"  # of a file that was rewritten, as DuckDB spells it
 
 
 @dataclass(frozen=True)
@@ -256,18 +257,22 @@ def _rewritten(path: Path, names: tuple[str, ...], bad: tuple[BadLine, ...]) -> 
     sql = f"""
         select {", ".join(columns)}, line::bigint as _row, 0 as _newlines,
             null::varchar as _why, null::varchar as _text
-        from {_read_csv(path, ["line", *columns], Dialect(), skip=0)}
+        from {_read_csv(path, ["line", *columns], Dialect(), 0, LINE_END)}
     """
     return Table(names, sql, bad=bad)
 
 
-def _read_csv(path: Path, columns: Sequence[str], dialect: Dialect, skip: int) -> str:
+def _read_csv(
+    path: Path, columns: Sequence[str], dialect: Dialect, skip: int, line_end: str = ""
+) -> str:
+    """Without `line_end` DuckDB takes the first that it comes upon, be it in quotes."""
     types = ", ".join(f"'{c}': 'VARCHAR'" for c in columns)
     return f"""read_csv(
             {duck.path(path)}, auto_detect = false, header = false, skip = {skip},
             delim = {duck.text(dialect.delimiter)}, quote = {duck.text(dialect.quote)},
             escape = {duck.text(dialect.quote)}, strict_mode = true, compression = 'none',
             max_line_size = {MAX_LINE}, columns = {{{types}}}
+            {f", new_line = {duck.text(line_end)}" if line_end else ""}
         )"""
 
 
