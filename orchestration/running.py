@@ -18,13 +18,10 @@ from orchestration.alerting.words import of_night
 from orchestration.company import Company
 from orchestration.dbt import parsed_folder
 from orchestration.history import dagster_folder
-from orchestration.keys import WrongKey
 from orchestration.live.fetching import live_folders
-from orchestration.lock import LockHeld
 from orchestration.night import open_night
 from orchestration.publishing import find
 from orchestration.settings import ROOT, environment, serve
-from orchestration.standing import HasNews
 
 
 @dataclass(frozen=True)
@@ -43,11 +40,8 @@ def run_night(
     is new, without them, for they take longer to start than to find that.
     """
     serve(company.folder)
-    try:
-        if not is_full and (outcome := _without_news(company, as_of)):
-            return outcome
-    except OSError as error:
-        return Outcome(None, (str(error),))
+    if not is_full and (outcome := _without_news(company, as_of)):
+        return outcome
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -64,8 +58,7 @@ def run_night(
 
 
 def _without_news(company: Company, as_of: date) -> Outcome | None:
-    """A night that leaves what is current as it is; None where a night is needed that builds, or
-    that tells why it cannot."""
+    """A night that leaves what is current as it is; None where one is needed that builds."""
     try:
         with open_night(company, as_of, without_news=True) as night:
             night.untold()
@@ -73,7 +66,7 @@ def _without_news(company: Company, as_of: date) -> Outcome | None:
                 progress.warn(late)
             if night.is_unchanged:
                 progress.done(f"nothing is new since {night.version.run}, which stands")
-    except (HasNews, LockHeld, WrongKey):
+    except Exception:  # news, or what the night that follows comes to as well, and tells
         return None
     send(company, of_night(night, []))
     return Outcome(night.version.run, ())

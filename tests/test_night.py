@@ -127,6 +127,14 @@ def test_a_night_of_the_schedule_without_news_leaves_what_is_published_as_it_is(
     assert Ledger(shop.data / "ledger.sqlite").runs()[-1]["status"] == "unchanged"
 
 
+def test_what_keeps_a_night_from_opening_is_told_and_not_thrown(shop):
+    with sqlite3.connect(shop.data / "ledger.sqlite") as ledger:
+        ledger.execute("pragma user_version = 999")
+    outcome = running.run_night(load_company(shop.folder), AS_OF_DATE)
+    assert outcome.run_id is None
+    assert "written by a newer release" in outcome.problems[0]
+
+
 def test_anything_that_is_new_is_news(shop):
     def is_unchanged(is_full: bool = False) -> bool:
         """Once everything is landed; at a glance before, it must have been seen already."""
