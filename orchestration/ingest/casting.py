@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 from orchestration.contract import OTHER, Column, Feed, personal_columns
 from orchestration.ingest import duck, tokens
-from orchestration.ingest.spellings import MISSING, NARROW, NO_VALUE, WIDE, in_zone_to_utc
+from orchestration.ingest.spellings import (
+    MISSING,
+    NARROW,
+    NO_VALUE,
+    SPACE,
+    WIDE,
+    in_zone_to_utc,
+)
 
 RULES = "2"  # another number has every file read anew: for when a rule below changes
 SHEET_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")
@@ -188,11 +195,14 @@ class Cast:
                 return _enum(column, text) if column.enum else self._string(column, text)
 
     def _string(self, column: Column, text: str) -> str:
-        """The trimmed text; what is ASCII and has no space around it is taken as it is."""
+        """The trimmed text; what has no space around it is taken as it is, an id if it is ASCII."""
+        is_ascii = f"strlen({text}) = length({text})"
+        wide = [sign for sign in SPACE if not sign.isascii()]
+        has_wide = [f"{side}({text}, '{sign}')" for side in ("prefix", "suffix") for sign in wide]
         tidy = [
             f"{text} >= '!'",
-            f"strlen({text}) = length({text})",
-            *(f"not suffix({text}, {duck.text(sign)})" for sign in " \t\n\r"),
+            is_ascii if column.is_id else f"({is_ascii} or not ({' or '.join(has_wide)}))",
+            *(f"not suffix({text}, {duck.text(sign)})" for sign in SPACE if sign.isascii()),
             f"{text} not in ({duck.texts(MISSING)})",
         ]
         slow = f"clean({text})"
@@ -202,7 +212,7 @@ class Cast:
             tidy.append(f"({text} > ':' or not (contains({text}, '+') or contains({text}, '.')))")
             tidy.append(f"not ({text} >= '#' and {text} < '$')")  # an error, #N/A
             unfit.append(f"regexp_full_match(narrow({text}), {duck.text(LOST_DIGITS)})")
-            unfit.append(f"clean({text}) in ({duck.texts(SHEET_ERRORS)})")
+            unfit.append(_is_sheet_error(text))
             slow = f"translate(clean({text}), '{WIDE[:10]}', '{NARROW[:10]}')"
         if self.is_typed:
             tidy.append(f"not contains({text}, chr(0))")
@@ -324,7 +334,7 @@ class Cast:
         """The SQL of what is wrong with a text of which the column's type can make nothing."""
         reason = duck.text(_unfit(column))
         if column.is_id:
-            reason = f"""case when clean({text}) in ({duck.texts(SHEET_ERRORS)})
+            reason = f"""case when {_is_sheet_error(text)}
                 then 'an error of a spreadsheet, and no id' else {reason} end"""
         if self.is_typed and column.type in ("string", "text"):
             reason = f"""case when contains({text}, chr(0)) then 'holds a NUL'
@@ -353,8 +363,12 @@ def _unfit(column: Column) -> str:
     return UNFIT.get(column.type, "an id in scientific notation has lost its digits")
 
 
+def _is_sheet_error(text: str) -> str:
+    # DuckDB turns a long `in` into a join, for which `clean` is worked out for every row
+    return f"list_contains([{duck.texts(SHEET_ERRORS)}], clean({text}))"
+
+
 def _became_other(column: Column, text: str) -> str:
-    # DuckDB turns a long `in` into a join, for which `narrow` is worked out for every row
     return f"not list_contains([{duck.texts(column.enum)}], lower(narrow({text})))"
 
 

@@ -40,9 +40,11 @@ MACROS = (
         else slow_integer(v) end""",
     """to_decimal(v) as case when contains(v, 'e') or contains(v, 'E') or contains(v, '_')
         then null else coalesce(try_cast(v as decimal(18, 4)), slow_decimal(v)) end""",
+    # DuckDB turns a long `in` into a join, for which `narrow` is worked out for every row
     """slow_boolean(v) as case
-        when lower(narrow(v)) in ('true', 't', 'yes', 'y', '1', 'はい') then true
-        when lower(narrow(v)) in ('false', 'f', 'no', 'n', '0', 'いいえ') then false end""",
+        when list_contains(['true', 't', 'yes', 'y', '1', 'はい'], lower(narrow(v))) then true
+        when list_contains(['false', 'f', 'no', 'n', '0', 'いいえ'], lower(narrow(v))) then false
+        end""",
     # 2026年2月3日 10時20分, 2026/02/03 10:20 and 20260203T102000 in one spelling
     r"""moment_text(v) as regexp_replace(
         regexp_replace(
