@@ -1,15 +1,14 @@
 """The feed contract: what every feed holds, read from the source YAML of the dbt project."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from orchestration.configuration import ConfigError, read_yaml, unknown
 from orchestration.settings import DBT_PROJECT
 
 STAGING = DBT_PROJECT / "models" / "staging"
@@ -23,6 +22,13 @@ DUCKDB_TYPES = {
     "boolean": "BOOLEAN",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
+}
+# How the deliveries of a feed add up.
+LOADS = {
+    "upsert": "per key the newest row counts",
+    "children": "the newest delivery of a parent replaces all its rows",
+    "append": "an event; the same key again is the same event",
+    "snapshot": "a reading per key and date; the newest counts",
 }
 # What every raw row carries beside its feed's columns.
 ORIGIN_TYPES = {
@@ -118,9 +124,16 @@ class Feed:
         return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
+NODE_KEYS = ("name", "description", "columns", "data_type", "config")
+FEED_KEYS = [f.name for f in fields(Feed) if f.name not in ("source", "name", "columns")]
+COLUMN_KEYS = [f.name for f in fields(Column) if f.name not in ("name", "type")]
+
+
 @cache
 def load_contract(folder: Path = STAGING) -> tuple[Feed, ...]:
-    """All feeds, in the order in which the YAML declares them, source by source."""
+    """All feeds, in the order in which the YAML declares them, source by source; raises ConfigError
+    for a key or a value that is not known.
+    """
     return tuple(_feeds(folder))
 
 
@@ -141,45 +154,53 @@ def personal_columns() -> frozenset[str]:
 
 def _feeds(folder: Path) -> Iterator[Feed]:
     for path in sorted(folder.glob("*/_*.yml")):
-        for source in yaml.safe_load(path.read_text(encoding="utf-8")).get("sources", []):
+        for source in read_yaml(path)[0].get("sources", []):
             for table in source["tables"]:
-                if "columns" in table and "load" in _meta(table):
-                    yield _feed(source["name"], table)
+                if "columns" in table:
+                    yield _feed(f"{path}: {table['name']}", source["name"], table)
 
 
-def _meta(node: dict[str, Any]) -> dict[str, Any]:
-    return node.get("config", {}).get("meta", {})
-
-
-def _feed(source: str, table: dict[str, Any]) -> Feed:
-    meta = _meta(table)
-    declared = tuple(_column(column) for column in table["columns"])
+def _feed(where: str, source: str, table: dict[str, Any]) -> Feed:
+    declared = tuple(_column(f"{where}.{column['name']}", column) for column in table["columns"])
+    meta = _meta(where, table, FEED_KEYS)
+    for key in ("load", "key"):
+        if key not in meta:
+            raise ConfigError(f"{where}: `{key}` is missing; docs/how-to.md has what it can be")
+    _refuse_unknown(where, "load", [meta["load"]], LOADS)
+    rules = meta.pop("rows", ())
+    for rule in rules:
+        _refuse_unknown(where, "key of `rows`", rule, ("column", "holds", "otherwise"))
     return Feed(
         source=source,
         name=table["name"],
-        load=meta["load"],
-        key=tuple(meta["key"]),
         columns=(*declared, Column("updated_at", "timestamp")),
-        parent=meta.get("parent"),
-        event_at=meta.get("event_at"),
-        may_lie_ahead=meta.get("may_lie_ahead", False),
-        negative_where=meta.get("negative_where"),
-        negative_where_parent=meta.get("negative_where_parent"),
-        rows=tuple(RowRule(r["column"], r["holds"], r["otherwise"]) for r in meta.get("rows", [])),
+        rows=tuple(RowRule(rule["column"], rule["holds"], rule["otherwise"]) for rule in rules),
+        **meta,
     )
 
 
-def _column(column: dict[str, Any]) -> Column:
-    meta = _meta(column)
-    return Column(
-        name=column["name"],
-        type=column["data_type"],
-        required=meta.get("required", False),
-        pii=meta.get("pii", False),
-        vault=meta.get("vault", False),
-        plain_where=meta.get("plain_where"),
-        enum=tuple(meta.get("enum", ())),
-        min=meta.get("min"),
-        lower=meta.get("lower", False),
-        id_of=meta.get("id_of"),
-    )
+def _column(where: str, column: dict[str, Any]) -> Column:
+    if "data_type" not in column:
+        raise ConfigError(
+            f"{where}: `data_type` is missing; it is one of {', '.join(DUCKDB_TYPES)}"
+        )
+    _refuse_unknown(where, "data_type", [column["data_type"]], DUCKDB_TYPES)
+    return Column(column["name"], column["data_type"], **_meta(where, column, COLUMN_KEYS))
+
+
+def _meta(where: str, node: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """What is said of a feed or a column: a key that is misspelt would be of no effect, and with
+    `pii` a person's data in plain.
+    """
+    _refuse_unknown(where, "key", node, NODE_KEYS)
+    config = node.get("config", {})
+    _refuse_unknown(where, "key of `config`", config, ("meta",))
+    meta = config.get("meta", {})
+    _refuse_unknown(where, "key", meta, known)
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in meta.items()}
+
+
+def _refuse_unknown(where: str, kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown(kind, name, list(known))}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from orchestration.contract import STAGING, Feed, load_contract
+from orchestration.contract import LOADS, STAGING, Feed, load_contract
 from orchestration.ingest.language import Mapping
 from orchestration.recognition import shipped
 from orchestration.settings import ROOT
@@ -24,13 +24,6 @@ one of the feeds below.
 
 This page is made of the mappings in [orchestration/vendors/](../orchestration/vendors/) and of
 the feed contract, by `python -m orchestration.pages`."""
-
-LOADS = {
-    "upsert": "per key the newest row counts",
-    "children": "the newest delivery of a parent replaces all its rows",
-    "append": "an event; the same key again is the same event",
-    "snapshot": "a reading per key and date; the newest counts",
-}
 
 
 def sources() -> str:
