@@ -14,6 +14,7 @@ from orchestration.serving.config import Server
 from orchestration.settings import REFERENCE
 
 WIDTH = 88
+GUIDE = "README.md"
 
 SYSTEMS = """\
 # What Kizuna must know of the systems that deliver, by the name of their folder in landing/.
@@ -64,14 +65,15 @@ README = """\
 """
 
 
-class FolderNotEmpty(Exception):
+class CompanyExists(Exception):
     """There is a company already; the message says where."""
 
 
 def start_company(folder: Path) -> None:
-    """Make DIR with company.yml and its folders; never over one that is there."""
-    if (folder / CONFIG).exists():
-        raise FolderNotEmpty(f"{folder / CONFIG} is there already; choose another folder")
+    """Make DIR with company.yml, its README and its folders; never over one that is there."""
+    for path in (folder / CONFIG, folder / GUIDE):
+        if path.exists():
+            raise CompanyExists(f"{path} is there already; choose another folder")
     name = folder.resolve().name
     for part in ("landing", "mappings", "reference"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,7 @@ def start_company(folder: Path) -> None:
         feeds=_listed(feed.name for feed in load_contract()),
         references=_listed(sorted(path.name for path in REFERENCE.glob("*.csv"))),
     )
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / GUIDE).write_text(readme, encoding="utf-8")
     (folder / CONFIG).write_text(_config(name), encoding="utf-8")
 
 

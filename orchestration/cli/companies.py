@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Make a company folder, everything in it commented."""
-    from orchestration.starting import FolderNotEmpty, start_company
+    from orchestration.configuration import ConfigError
+    from orchestration.starting import CompanyExists, start_company
 
-    with telling(FolderNotEmpty, exit_code=WRONG):
+    with telling(CompanyExists, ConfigError, exit_code=WRONG):
         start_company(folder)
     click.echo(
         f"{folder}: put exports into landing/<system>/<feed>/;"
