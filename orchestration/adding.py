@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from orchestration.company import CONFIG, Company, System
 from orchestration.configuration import ConfigError, unknown
@@ -74,7 +75,11 @@ def parameters(told: Sequence[str]) -> dict[str, Any]:
         name, sign, value = text.partition("=")
         if not sign or not name:
             raise ConfigError(f"--set {text}: write it as NAME=VALUE")
-        read[name] = YAML(typ="safe").load(value) if value else ""
+        try:
+            read[name] = YAML(typ="safe").load(value) if value else ""
+        except YAMLError as error:
+            problem = getattr(error, "problem", None) or "cannot be read"
+            raise ConfigError(f"--set {text}: the value is no YAML: {problem}") from None
     return read
 
 

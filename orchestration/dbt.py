@@ -29,6 +29,7 @@ NO_DEFINITIONS = (
     "kpi_targets.csv",
     "person_decisions.csv",
 )
+DEV = "dev"  # the work folder of dbt by hand
 ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
@@ -217,9 +218,10 @@ def main() -> int:
     import argparse
 
     from orchestration.company import load_company
+    from orchestration.configuration import ConfigError
     from orchestration.contract import load_contract
     from orchestration.ingest.planning import owners_of_ids
-    from orchestration.ledger import Ledger
+    from orchestration.ledger import Ledger, LedgerError
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--company", required=True)
@@ -228,12 +230,15 @@ def main() -> int:
     parser.add_argument("--target", default="duckdb")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
-    company = load_company(given.company)
-    id_systems = given.id_systems
-    if id_systems is None:
-        id_systems = owners_of_ids(company, load_contract(), Ledger(company.ledger).loads())
-    dbt = Dbt(company, given.as_of, id_systems, company.work / "dev", given.target)
-    return dbt.run(*given.command).returncode
+    try:
+        company = load_company(given.company)
+        id_systems = given.id_systems
+        if id_systems is None:
+            id_systems = owners_of_ids(company, load_contract(), Ledger(company.ledger).loads())
+        dbt = Dbt(company, given.as_of, id_systems, company.work / DEV, given.target)
+        return dbt.run(*given.command).returncode
+    except (ConfigError, LedgerError, DbtError) as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

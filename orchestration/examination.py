@@ -115,12 +115,13 @@ def live_findings(company: Company) -> Iterator[Finding]:
 
 def serving_findings(company: Company) -> Iterator[Finding]:
     """Whether PostgreSQL answers and shows what is current."""
-    server, version = company.serving.postgres, publishing.current(company)
+    server = company.serving.postgres
     if server is None:
         return
     try:
+        version = publishing.current(company)
         shown = served.shown(company, server)
-    except (ConfigError, SourceError) as error:
+    except (publishing.PublishError, ConfigError, SourceError) as error:
         yield Finding(f"{server.place}: {error}", False)
         return
     is_well = version is None or shown == version.run
@@ -145,8 +146,8 @@ def _keys(company: Company) -> Iterator[Finding]:
 def _published(company: Company) -> Iterator[Finding]:
     try:
         kept = publishing.versions(company)
-    except (OSError, ValueError) as error:
-        yield Finding(f"{company.versions}: {error}", False)
+    except publishing.PublishError as error:
+        yield Finding(str(error), False)
         return
     for version in kept:
         try:

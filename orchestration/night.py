@@ -15,7 +15,7 @@ from typing import Any
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import Dbt
+from orchestration.dbt import DEV, Dbt
 from orchestration.disk import discard
 from orchestration.examination import refuse_wrong_keys
 from orchestration.ingest import duck
@@ -33,7 +33,6 @@ from orchestration.settings import code_version
 from orchestration.standing import HasNews, made_of, refuse_news, standing, unread
 from orchestration.steps import reach
 
-DEV = "dev"  # the work folder of dbt by hand
 REJECTED_BEFORE = "could not be read on an earlier night; deliver it again or take it away"
 REGULAR = 3  # gaps between deliveries that make a habit
 RUNNING, PUBLISHED, ASIDE, FAILED = "running", "published", "kept aside", "failed"

@@ -7,8 +7,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from orchestration.adding import parameters
 from orchestration.cli import main
 from orchestration.company import load_company
+from orchestration.configuration import ConfigError
 
 SHOPIFY = Path(__file__).parent / "vendors" / "shopify" / "orders" / "orders_export_1.csv"
 OWN = """
@@ -142,6 +144,11 @@ def test_what_a_mapping_must_know_is_asked_for_by_name(company, tmp_path):
     told = add(company, path, "--yes", "--set", "currency=JPY")
     assert told.exit_code == 0 and "currency JPY" in told.output
     assert load_company(company).system("own").parameters == {"currency": "JPY"}
+
+
+def test_a_parameter_that_is_no_yaml_is_named():
+    with pytest.raises(ConfigError, match=r"--set q=\{: the value is no YAML"):
+        parameters(["q={"])
 
 
 def test_where_a_file_could_be_of_two_it_is_asked_which(company, tmp_path):

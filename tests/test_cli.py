@@ -3,13 +3,16 @@
 import json
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 from conftest import AS_OF, hashes
 
+from orchestration import dbt, running
 from orchestration.company import Settings, load_company
+from orchestration.ledger import Ledger
 
 
 def test_a_new_company_folder_is_whole_and_explains_every_setting(tmp_path, kizuna):
@@ -30,6 +33,79 @@ def test_a_company_that_is_there_is_not_made_again(tmp_path, kizuna):
     result = kizuna("init", tmp_path)
     assert result.exit_code == 2 and "is there already" in result.output
     assert hashes(tmp_path) == before
+
+
+def test_a_readme_that_somebody_wrote_is_kept(tmp_path, kizuna):
+    (tmp_path / "README.md").write_text("Ours.\n")
+    result = kizuna("init", tmp_path)
+    assert result.exit_code == 2 and "README.md is there already" in result.output
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["Ours.\n"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["doctor", "versions", "kpi nps", "catch-up", "rollback", "verify", "serve"],
+)
+def test_a_damaged_version_is_named_by_every_command_that_meets_it(tmp_path, kizuna, command):
+    kizuna("init", tmp_path)
+    with (tmp_path / "company.yml").open("a") as file:
+        file.write("serving:\n  postgres: {url: 'postgresql://kizuna@127.0.0.1:1/marts'}\n")
+    broken = tmp_path / "data" / "versions" / "2026-06-30-001"
+    broken.mkdir(parents=True)
+    (broken / "manifest.json").write_text('{"run": ')
+    (tmp_path / "data" / "current").symlink_to(broken)
+    result = kizuna(*command.split(), "--company", tmp_path)
+    assert result.exit_code == 1
+    assert f"{broken / 'manifest.json'}: " in result.output
+    assert f"put it back from a backup, or remove {broken}" in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("erase --customer 1", "export --customer 1", "rotate --token-key"),
+        *("quarantine list", "quarantine show", "quarantine replay"),
+    ],
+)
+def test_a_newer_ledger_is_named_by_every_command_that_opens_it(tmp_path, kizuna, command):
+    kizuna("init", tmp_path)
+    Ledger(tmp_path / "data" / "ledger.sqlite")
+    with sqlite3.connect(tmp_path / "data" / "ledger.sqlite") as db:
+        db.execute("pragma user_version = 999")
+    result = kizuna(*command.split(), "--company", tmp_path)
+    assert result.exit_code == 1 and "written by a newer release" in result.output
+
+
+def test_what_is_held_of_a_person_is_written_over_no_file(tmp_path, kizuna):
+    kizuna("init", tmp_path)
+    out = tmp_path / "README.md"
+    before = hashes(tmp_path)
+    result = kizuna("export", "--customer", "1", "--out", out, "--company", tmp_path)
+    assert result.exit_code == 2 and "README.md: is there already" in result.output
+    assert hashes(tmp_path) == before
+
+
+def test_a_project_that_dbt_cannot_read_is_told_in_its_words(tmp_path, kizuna, monkeypatch):
+    def fail(*_: object) -> None:
+        raise dbt.DbtError("dbt cannot read the project:\nno such macro")
+
+    monkeypatch.setattr(dbt, "parsed_folder", fail)
+    monkeypatch.setattr(running, "parsed_folder", fail)
+    kizuna("init", tmp_path)
+    for command in ("docs", "dev"):
+        result = kizuna(command, "--company", tmp_path)
+        assert result.exit_code == 1 and "Error: dbt cannot read the project" in result.output
+    monkeypatch.setattr(sys, "argv", ["dbt", "--company", str(tmp_path), "--as-of", AS_OF, "build"])
+    with pytest.raises(SystemExit) as ended:
+        dbt.main()
+    assert ended.value.code == 1
+
+
+def test_dbt_by_hand_says_what_is_wrong_with_the_company(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["dbt", "--company", str(tmp_path), "--as-of", AS_OF, "build"])
+    with pytest.raises(SystemExit):
+        dbt.main()
+    assert capsys.readouterr().err.startswith(f"{tmp_path}")
 
 
 def test_a_typo_fails_in_no_time_and_touches_nothing(tmp_path):

@@ -87,10 +87,16 @@ def telling(*errors: type[Exception], exit_code: int = FAILED) -> Iterator[None]
 @contextmanager
 def alone(company: "Company", what: str) -> Iterator[None]:
     """Be the company's only writer, known to others by what is being done."""
+    from orchestration.ledger import LedgerError
     from orchestration.lock import LockHeld, only_writer
     from orchestration.privacy import rotating
+    from orchestration.publishing import PublishError
 
-    with telling(LockHeld, exit_code=LOCKED), only_writer(company.lock) as name:
+    with (
+        telling(LockHeld, exit_code=LOCKED),
+        telling(LedgerError, PublishError),
+        only_writer(company.lock) as name,
+    ):
         name(what)
         rotating.finish(company)
         yield

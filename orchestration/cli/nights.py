@@ -43,10 +43,11 @@ def night(folder: Path | None, as_of: datetime | None, wait: float, is_full: boo
 @wait_option
 def catch_up(folder: Path | None, wait: float) -> None:
     """Run every night that was missed since the published one, in order, each once."""
-    from orchestration.publishing import current
+    from orchestration.publishing import PublishError, current
 
     company = company_of(folder, at_night=True)
-    last, until = current(company), yesterday(company)
+    with telling(PublishError):
+        last, until = current(company), yesterday(company)
     day = last.as_of + timedelta(days=1) if last else until
     if day > until:
         click.echo(f"no night was missed: what is published is as of {day - timedelta(days=1)}")
@@ -65,7 +66,7 @@ def _night(company: "Company", day: date, wait: float, is_full: bool = False) ->
         )
     from orchestration import progress, report
     from orchestration.dbt import DbtError
-    from orchestration.publishing import versions
+    from orchestration.publishing import PublishError, find
     from orchestration.running import run_night
 
     screen = console()
@@ -80,7 +81,8 @@ def _night(company: "Company", day: date, wait: float, is_full: bool = False) ->
             + "\n".join(f"- {problem}" for problem in outcome.problems),
             LOCKED if outcome.is_locked else FAILED,
         )
-    made = next(version for version in versions(company) if version.run == outcome.run_id)
+    with telling(PublishError):
+        made = find(company, outcome.run_id)
     report.night(screen, made, company.settings.reporting_currency)
 
 
@@ -89,9 +91,12 @@ def _night(company: "Company", day: date, wait: float, is_full: bool = False) ->
 @click.option("--port", default=3000, show_default=True)
 def dev(folder: Path | None, port: int) -> None:
     """Open Dagster on 127.0.0.1, on the company's own history of runs."""
+    from orchestration.dbt import DbtError
     from orchestration.running import start_dagster
 
-    start_dagster(company_of(folder), port)
+    company = company_of(folder)
+    with telling(DbtError):
+        start_dagster(company, port)
 
 
 COMMANDS = (night, catch_up, dev)

@@ -92,6 +92,8 @@ def export(
 
     company = company_of(folder)
     _refuse_unless_one(customer, email)
+    if out and out.exists():
+        raise Problem(f"{out}: is there already; name another file", WRONG)
     day = day_of(company, as_of)
     with alone(company, "export"), telling(UnknownPerson):
         text = exporting.as_json(company, day, customer, email)

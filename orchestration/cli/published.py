@@ -28,11 +28,12 @@ def kpi(codes: tuple[str, ...], folder: Path | None, grain: str, periods: int) -
     from orchestration import publishing, report
 
     company = company_of(folder)
-    if publishing.current(company) is None:
+    with telling(publishing.PublishError):
+        now = publishing.current(company)
+    if now is None:
         raise Problem(f"{company.current}: nothing is published yet; `kizuna night` does")
     try:
-        path = company.current.resolve() / publishing.PERSON_FREE
-        report.kpis(console(), path, codes, grain, periods)
+        report.kpis(console(), now.folder / publishing.PERSON_FREE, codes, grain, periods)
     except KeyError as error:
         raise Problem(str(error.args[0]), WRONG) from None
 
@@ -45,8 +46,11 @@ def versions(folder: Path | None) -> None:
 
     from orchestration import publishing
 
+    company = company_of(folder)
+    with telling(publishing.PublishError):
+        kept = publishing.versions(company)
     table = Table("version", "as of", "rows", "", title_justify="left")
-    for version in publishing.versions(company_of(folder)):
+    for version in kept:
         rows = sum(version.manifest["rows"].values())
         table.add_row(
             version.run, str(version.as_of), f"{rows:,}", "current" if version.is_current else ""
@@ -63,7 +67,7 @@ def rollback(version: str | None, folder: Path | None) -> None:
     from orchestration.serving.served import serve
 
     company = company_of(folder)
-    with alone(company, "rollback"), telling(publishing.PublishError):
+    with alone(company, "rollback"):
         chosen = publishing.rollback(company, version)
         click.echo(f"current is {chosen.run}, as of {chosen.as_of}")
         if served := serve(company):
@@ -94,11 +98,10 @@ def serve(folder: Path | None) -> None:
 def verify(version: str | None, folder: Path | None) -> None:
     """Hold a version (else the current one) to its manifest, and the raw data to the ledger."""
     from orchestration import publishing
-    from orchestration.ledger import LedgerError
     from orchestration.verification import verify as verified
 
     company = company_of(folder)
-    with alone(company, "verify"), telling(publishing.PublishError, LedgerError):
+    with alone(company, "verify"):
         chosen = publishing.find(company, version)
         seen = verified(company, chosen)
     counted = f", {seen.only_counted} of them only by their rows" if seen.only_counted else ""
@@ -114,9 +117,11 @@ def verify(version: str | None, folder: Path | None) -> None:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "site")
 def docs(folder: Path | None, out: Path) -> None:
     """Write dbt's pages on every model, column and test to one HTML file."""
-    from orchestration.dbt import write_docs
+    from orchestration.dbt import DbtError, write_docs
 
-    click.echo(f"{write_docs(company_of(folder), out)}")
+    company = company_of(folder)
+    with telling(DbtError):
+        click.echo(f"{write_docs(company, out)}")
 
 
 COMMANDS = (kpi, versions, rollback, serve, verify, docs)

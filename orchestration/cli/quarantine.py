@@ -11,6 +11,7 @@ from orchestration.cli.common import (
     company_of,
     company_option,
     console,
+    telling,
     yesterday,
 )
 
@@ -38,12 +39,15 @@ def list_kinds(folder: Path | None, feed: str | None) -> None:
     """List what is in quarantine: by feed, reason and file, with rows and nights."""
     from orchestration import quarantine as kept
     from orchestration import report
+    from orchestration.ledger import LedgerError
 
     company = company_of(folder)
     _known_feed(feed)
+    with telling(LedgerError):
+        kinds, run = kept.kinds(company, feed), kept.stopped_run(company)
     screen = console()
-    screen.print(report.quarantined_kinds(kept.kinds(company, feed)))
-    if run := kept.stopped_run(company):
+    screen.print(report.quarantined_kinds(kinds))
+    if run:
         screen.print(f"Night {run} stopped: `kizuna quarantine show --run {run}` shows its rows")
 
 
@@ -71,6 +75,7 @@ def show(
 
     from orchestration import quarantine as kept
     from orchestration import report
+    from orchestration.ledger import LedgerError
     from orchestration.spreadsheets import write_csv
 
     company = company_of(folder)
@@ -82,11 +87,12 @@ def show(
         if run
         else kept.rows(company, feed, plain=plain)
     )
-    wanted = [
-        row
-        for row in found
-        if feed in (None, row.feed) and file_name in row.file and reason in row.reason
-    ]
+    with telling(LedgerError):
+        wanted = [
+            row
+            for row in found
+            if feed in (None, row.feed) and file_name in row.file and reason in row.reason
+        ]
     if out:
         write_csv(out, [one.name for one in fields(kept.Row)], map(astuple, wanted))
         click.echo(f"written: {out}, readable by you alone")
