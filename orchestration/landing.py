@@ -51,7 +51,7 @@ __all__ = ["FeedReport", "Landing", "LandingError"]
 
 INCOMING = ".incoming"
 WORK = "landing-"
-EVENT_TOLERANCE = timedelta(days=1)  # the contract of the night
+EVENT_TOLERANCE = timedelta(days=1)  # of a clock that runs ahead, or a zone mistaken
 
 
 class Landing:

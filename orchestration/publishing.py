@@ -19,7 +19,7 @@ from orchestration.steps import reach
 WHOLE = "kizuna.duckdb"
 PERSON_FREE = "kizuna_kpi.duckdb"
 MANIFEST = "manifest.json"
-KEPT = 3  # versions; the contract of the night
+KEPT = 3  # versions: the current one, the way back, and one more
 UNIQUE = "unique_together"  # the generic test that names a mart's key
 
 

@@ -1,6 +1,6 @@
-{#- A stage reached on a date holds at the beginning of the 180 dates after it, as an order
-    keeps its customer active. Of the stages that hold, a person is in the furthest. What
-    is sorted grows with what persons did, not with how long they are known. -#}
+{#- A stage reached on a date holds at the beginning of the 180 dates after it. Of the stages
+    that hold, a person is in the furthest. What is sorted grows with what persons did, not
+    with how long they are known. -#}
 {%- set days_held = 180 -%}
 {%- set counted = ['consideration', 'purchase', 'use', 'advocacy'] -%}
 with
