@@ -206,7 +206,7 @@ class System(BaseModel):
         {}, description="Per id column: the system that the ids are of, where it is another one."
     )
     fetch: Fetch | None = Field(
-        None, description="A database, interface or drop folder that is fetched every night."
+        None, description="A database, HTTP API or drop folder that is fetched every night."
     )
 
 

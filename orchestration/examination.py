@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from orchestration import keys, publishing
 from orchestration.company import CONFIG, Company
@@ -53,7 +54,9 @@ class Finding:
 def examine(company: Company) -> Iterator[Finding]:
     """Everything that a night needs, one finding each."""
     yield Finding(f"{company.folder / CONFIG}: {company.settings.name}, read and checked")
-    yield Finding(f"Python {sys.version.split()[0]}", sys.version_info >= (3, 11))
+    python, wanted = sys.version.split()[0], metadata.metadata("kizuna")["Requires-Python"]
+    fits = SpecifierSet(wanted).contains(python, prereleases=True)
+    yield Finding(f"Python {python}" + ("" if fits else f", wanted {wanted}"), fits)
     yield from _packages()
     yield from _folders(company)
     yield from live_findings(company)

@@ -32,8 +32,8 @@ SYSTEMS = """\
 #         orders:   # a feed, or a folder that the system's mapping matches
 {table}
 #
-# Whom a night tells that failed, was held back by a check, saw other columns than before, or
-# that the figures are late: docs/alerts.md.
+# Who is alerted when a night fails, is held back by a check or finds changed columns, or when
+# figures are late: docs/alerts.md.
 # alerts:
 #   webhook: ${{KIZUNA_WEBHOOK}}   # any address that understands Slack's
 #   mail: {{host: smtp.example.com, user: kizuna, password: "${{SMTP_PASSWORD}}",

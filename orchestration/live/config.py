@@ -139,13 +139,13 @@ Paginator = Annotated[dict[str, Any], BeforeValidator(_paginator)]
 
 
 class Resource(Rows):
-    """A resource of an interface that answers in JSON."""
+    """A resource of an HTTP API that answers in JSON."""
 
     path: str = Field(description="Below `url`.")
     params: dict[str, str | int] = Field({}, description="Parameters of the request.")
     data: str | None = Field(None, description="JSON path of the rows in an answer.")
     cursor_param: str | None = Field(None, description="Parameter that takes the last cursor.")
-    paginator: Paginator | None = Field(None, description="Where it pages in a way of its own.")
+    paginator: Paginator | None = Field(None, description="Where its pagination is another.")
 
     @model_validator(mode="after")
     def _asks_by_cursor(self) -> "Resource":
@@ -271,17 +271,17 @@ class MySql(Source[Table]):
 
 
 class Api(Source[Resource]):
-    """An interface over HTTP that answers in JSON."""
+    """An HTTP API that answers in JSON."""
 
     kind = "rest"
     schemes = ("https", "http")
     packages = ("dlt",)
 
     auth: Annotated[dict[str, Any], BeforeValidator(_auth)] | None = Field(
-        None, description="Who asks: `type` and what belongs to it."
+        None, description="Authentication: `type` and what belongs to it."
     )
     headers: dict[str, str] = Field({}, description="Sent with every request.")
-    paginator: Paginator = Field(description="How answers go on: `type` and what belongs to it.")
+    paginator: Paginator = Field(description="Pagination: `type` and what belongs to it.")
     requests_per_second: float | None = Field(
         None, gt=0, description="No more than so many; that an answer says wait is obeyed anyway."
     )
