@@ -99,10 +99,27 @@ def _offer(company: "Company", path: Path, named: str | None, system: str | None
 
 
 @click.command()
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--customers", default=600, show_default=True, type=click.IntRange(min=1))
-@click.option("--days", default=550, show_default=True, type=click.IntRange(min=1))
-@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The company's folder, which must hold no files.",
+)
+@click.option(
+    "--customers",
+    default=600,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many customers it has.",
+)
+@click.option(
+    "--days",
+    default=550,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many days it goes back.",
+)
+@click.option("--seed", default=1, show_default=True, help="Another seed makes another shop.")
 def sample(out: Path, customers: int, days: int, seed: int) -> None:
     """Write a made-up shop: every feed, and the truths that were planted in it."""
     from orchestration import progress, report

@@ -88,7 +88,7 @@ def _night(company: "Company", day: date, wait: float, is_full: bool = False) ->
 
 @click.command()
 @company_option
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", default=3000, show_default=True, help="The port to listen on.")
 def dev(folder: Path | None, port: int) -> None:
     """Open Dagster on 127.0.0.1, on the company's own history of runs."""
     from orchestration.dbt import DbtError

@@ -20,7 +20,11 @@ from orchestration.settings import ROOT
 @click.argument("codes", nargs=-1, required=True, metavar="CODE...")
 @company_option
 @click.option(
-    "--grain", default="month", type=click.Choice(["day", "week", "month", "quarter", "year"])
+    "--grain",
+    default="month",
+    show_default=True,
+    type=click.Choice(["day", "week", "month", "quarter", "year"]),
+    help="How long a period is.",
 )
 @click.option("--periods", default=12, show_default=True, help="How many of the last periods.")
 def kpi(codes: tuple[str, ...], folder: Path | None, grain: str, periods: int) -> None:
@@ -114,7 +118,13 @@ def verify(version: str | None, folder: Path | None) -> None:
 
 @click.command()
 @company_option
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "site")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=ROOT / "site",
+    show_default=True,
+    help="The folder to write it into.",
+)
 def docs(folder: Path | None, out: Path) -> None:
     """Write dbt's pages on every model, column and test to one HTML file."""
     from orchestration.dbt import DbtError, write_docs

@@ -21,7 +21,7 @@ def quarantine() -> None:
     """What was set aside: why, which rows, and whether they would come in now."""
 
 
-feed_option = click.option("--feed", help="Of this feed alone.")
+feed_option = click.option("--feed", help="Only this feed.")
 
 
 def _known_feed(feed: str | None) -> None:
@@ -54,12 +54,20 @@ def list_kinds(folder: Path | None, feed: str | None) -> None:
 @quarantine.command()
 @company_option
 @feed_option
-@click.option("--file", "file_name", default="", help="Of files whose path holds this.")
-@click.option("--reason", default="", help="For reasons that hold this.")
-@click.option("--run", help="Of this night, even if it stopped for them.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
-@click.option("--plain", is_flag=True, help="With personal values and whole lines.")
-@click.option("--csv", "out", type=click.Path(path_type=Path), help="All of them, into a file.")
+@click.option("--file", "file_name", default="", help="Only files whose path contains this text.")
+@click.option("--reason", default="", help="Only reasons that contain this text.")
+@click.option("--run", help="Only this night's rows, also those that made it stop.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many rows to show.",
+)
+@click.option("--plain", is_flag=True, help="Show personal values and whole lines.")
+@click.option(
+    "--csv", "out", type=click.Path(path_type=Path), help="Write all rows to this CSV file."
+)
 def show(
     folder: Path | None,
     feed: str | None,
