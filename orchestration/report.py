@@ -18,9 +18,9 @@ from orchestration.privacy.persons import Person
 from orchestration.publishing import PERSON_FREE, WHOLE, Version
 from orchestration.quarantine import Kind, Replayed, Row
 
-POINTS = ("percent", "points", "nps", "score")  # units whose change is a difference
+POINTS = ("percent", "points", "score")  # units whose change is a difference
 MARKS = {progress.DONE: "[green]✓[/green]", progress.WARNING: "[yellow]![/yellow]"}
-HEADLINES = 5  # as many as may be so called; the first live ones where none of these is
+FALLBACK = 5  # KPIs that are shown where no headline is live
 MANY = 12  # lines after which a list is cut short
 
 
@@ -181,11 +181,13 @@ def _headlines(connection: duckdb.DuckDBPyConnection, version: Version, currency
         select
             name_en, name_ja, unit, direction, period_start, value, ci_low, ci_high, previous_value
         from live
-        where is_headline or not (select bool_or(is_headline) from live)
+        where is_headline or (
+            not (select bool_or(is_headline) from live)
+            and kpi in (select kpi from live order by kpi limit ?)
+        )
         order by kpi
-        limit ?
         """,
-        [HEADLINES],
+        [FALLBACK],
     ).fetchall()
     title = f"As of {version.as_of}, night {version.run}"
     table = Table(title=title, title_justify="left", caption=f"money in {currency}")
@@ -195,14 +197,15 @@ def _headlines(connection: duckdb.DuckDBPyConnection, version: Version, currency
         table.add_column(heading, justify="right")
     for name, ja, unit, direction, start, value, low, high, before in rows:
         change = _change(value, before, unit)
-        good = change and (change.startswith("+") == (direction == "up"))
-        colour = "green" if good else "red"
+        if change and value != before:
+            colour = "green" if (value > before) == (direction == "up") else "red"
+            change = f"[{colour}]{change}[/{colour}]"
         table.add_row(
             f"{name} {ja}",
             f"{start:%Y-%m}",
             _figure(value, unit),
             _interval(low, high, unit),
-            f"[{colour}]{change}[/{colour}]" if change else "",
+            change,
         )
     return table
 
@@ -320,7 +323,7 @@ def _not_live(connection: duckdb.DuckDBPyConnection) -> list[str]:
     if not rows:
         return ["Every KPI is live."]
     return ["\n[bold]Not live[/bold]"] + [
-        f"  for want of {feeds}: {', '.join(kpis)}"
+        f"  missing feeds {feeds}: {', '.join(kpis)}"
         if feeds
         else f"  no value yet: {', '.join(kpis)}"
         for feeds, kpis in rows
