@@ -66,9 +66,9 @@ valued as (
         subscriptions.person_key,
         subscriptions.currency,
         cast(
-            spans.amount
+            cast(spans.amount as decimal(20, 4))
             * case subscriptions.billing_period when 'month' then 12 else 1 end
-            as decimal(19, 4)
+            as decimal(20, 4)
         ) as yearly_amount,
         spans.holds_from,
         coalesce(spans.next_holds_from, subscriptions.runs_to) as holds_to
