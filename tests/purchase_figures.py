@@ -1017,24 +1017,24 @@ def cohorts(given: Given, facts: Facts) -> dict[tuple[date, int], dict[str, Any]
             members[orders[0].day.replace(day=1)].append(person)
     profits = defaultdict(list)
     for order in facts.orders:
-        if order.profit is not None:
-            profits[order.person].append((order.day, order.profit))
+        profits[order.person].append((order.day, order.profit))
     for refund in facts.refunds:
         profits[refund.person].append((refund.day, -refund.profit))
     begins = given.history_complete_from
     found = {}
     for month, persons in members.items():
-        since, running = 0, Decimal(0)
+        since = 0
         while (start := month_after(month, since)) <= given.as_of:
             end = month_after(start, 1)
-            running += sum(p for q in persons for day, p in profits[q] if start <= day < end)
+            running = known_sum(p for q in persons for day, p in profits[q] if month <= day < end)
+            per_head = None if running is None else float(running) / len(persons)
             active = sum(any(start <= o.day < end for o in facts.orders_of[q]) for q in persons)
             done = end <= given.as_of + ONE_DAY
             found[month, since] = {
                 "cohort_size": len(persons),
                 "active_customers": active if done else None,
                 "retention_rate": 100 * active / len(persons) if done else None,
-                "cumulative_gross_profit_per_head": float(running) / len(persons) if done else None,
+                "cumulative_gross_profit_per_head": per_head if done else None,
                 "is_left_truncated": begins is not None and month < begins,
                 "is_complete": done,
             }

@@ -74,7 +74,7 @@ cells as (
         {{ months_between('cohorts.cohort_month', 'months.period_start') }} as months_since,
         cohorts.cohort_size,
         coalesce(by_month.active_customers, 0) as active_customers,
-        sum(coalesce(by_month.profit_amount, {{ money('0') }})) over (
+        sum(by_month.profit_amount) over (
             partition by cohorts.cohort_month order by months.period_start
         ) as cumulative_profit_amount,
         cohort_months.is_before_history as is_left_truncated,
