@@ -228,7 +228,7 @@ class Cast:
             slow = f"coalesce(serial_moment({text})::date, {slow})"
         fast = f"try_cast({text} as date)"
         return f"""case when strlen({text}) = 10 and {text} > '0001' and {text} < ':'
-            then coalesce({fast}, {slow}) else {slow} end"""
+            and {fast} is not null then {fast} else {slow} end"""
 
     def _timestamp(self, text: str) -> str:
         zone, business = self.zone, duck.text(self.business_zone)
@@ -239,15 +239,17 @@ class Cast:
                     then in_utc(serial_moment({text}), {duck.text(zone)})
                     else in_utc(serial_moment({text}), {business}) end,
                 {slow})"""
-        naive = in_zone_to_utc(f"try_cast({text} as timestamp)", zone)
+        local, utc = f"try_cast({text} as timestamp)", f"try_cast(left({text}, 19) as timestamp)"
+        offset = f"try_cast({text} as timestamptz)"
         whole = f"substr({text}, 17, 1) = ':' and {text} > '0001' and {text} < ':'"
         return f"""case
-            when strlen({text}) = 19 and {whole} then coalesce({naive}, {slow})
-            when strlen({text}) = 20 and {whole} and suffix({text}, 'Z')
-                then coalesce(try_cast(left({text}, 19) as timestamp), {slow})
+            when strlen({text}) = 19 and {whole} and {local} is not null
+                then {in_zone_to_utc(local, zone)}
+            when strlen({text}) = 20 and {whole} and suffix({text}, 'Z') and {utc} is not null
+                then {utc}
             when strlen({text}) = 25 and {whole} and substr({text}, 20, 1) in ('+', '-')
-                and substr({text}, 21, 2) < '14'
-                then coalesce(try_cast({text} as timestamptz)::timestamp, {slow})
+                and substr({text}, 21, 2) < '14' and {offset} is not null
+                then {offset}::timestamp
             else {slow} end"""
 
     # ---- what is bad
