@@ -17,6 +17,7 @@ from dbt.contracts.graph.nodes import SeedNode
 from dbt.parser.manifest import extended_mashumuro_decoder
 
 from orchestration.dbt import ELSEWHERE
+from orchestration.unheard import pass_over_unheard
 
 LOOKS = 0.1  # seconds between two looks whether the night lives
 
@@ -49,4 +50,5 @@ if __name__ == "__main__":
     pid, path, raw, seeds, *command = sys.argv[1:]
     sys.argv = ["dbt", *command]
     threading.Thread(target=end_with, args=[int(pid)], daemon=True).start()
+    pass_over_unheard()
     cli(obj={"manifest": load_manifest(Path(path), raw, seeds)})
