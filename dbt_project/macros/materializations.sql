@@ -5,9 +5,12 @@
 {% materialization table, adapter='duckdb' %}
 {%- set relation = this.incorporate(type='table') -%}
 {{ drop_relation_if_exists(load_cached_relation(this)) }}
-{% call statement('main') -%}
+{% call statement('main', fetch_result=True) -%}
     {{ create_table_as(False, relation, compiled_code) }}
 {%- endcall %}
+{#- DuckDB answers with the rows that it wrote, which dbt drops: told so, it tells the night. -#}
+{% set rows = load_result('main').data[0][0] %}
+{% do store_raw_result('main', message=rows ~ ' rows', code='', rows_affected=rows) %}
 {% do adapter.commit() %}
 {{ return({'relations': [relation]}) }}
 {% endmaterialization %}

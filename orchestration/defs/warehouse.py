@@ -1,6 +1,7 @@
 """The warehouse: every dbt model, test and seed, built in one pass into the night's own file."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +26,7 @@ from orchestration.steps import reach
 
 PARSED = fingerprint()
 marts = publishing.marts(manifest())
+ROWS = re.compile(r"\d+")  # in what dbt says of a table that was made
 EXAMPLES = 3  # rows shown of a test that fails
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 
@@ -78,15 +80,12 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
     )
     building: list[str] = []
-    events = list(_followed(invocation, context, building))
+    yield from _followed(invocation, context, building)
     results = _results(night)
     for result in filter(_is_test, results):
         _remember(night, result)
     tests = sum(map(_is_test, results))
     progress.done(f"built {len(results) - tests} tables and views, ran {tests} tests")
-    rows = publishing.row_counts(night.dbt.warehouse)
-    for event in events:
-        yield _counted(event, rows)
     if error := invocation.get_error():
         said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
         killed = _killed(invocation.process.returncode, building)
@@ -97,7 +96,9 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
 def _followed(
     invocation: DbtCliInvocation, context: dg.AssetExecutionContext, building: list[str]
 ) -> Iterator[Any]:
-    """dbt's events as Dagster's, said aloud as they come; `building` is told what is begun."""
+    """dbt's events as Dagster's, as they come, each table's with its rows, and said aloud;
+    `building` is told what is begun.
+    """
     for event in invocation.stream_raw_events():
         data = event.raw_event["data"]
         if event.raw_event["info"]["name"] == "LogStartLine":
@@ -105,12 +106,14 @@ def _followed(
             building.append(data["description"])
             if data["node_info"]["resource_type"] == "model":
                 reach(f"{data['node_info']['node_relation']['schema']} building")
-        yield from event.to_default_asset_events(
+        rows = ROWS.search(str(data.get("result_message") or data.get("status")))
+        for made in event.to_default_asset_events(
             manifest=manifest(),
             dagster_dbt_translator=translator,
             context=context,
             target_path=invocation.target_path,
-        )
+        ):
+            yield _counted(made, int(rows[0]) if rows else None)
 
 
 def _results(night: Night) -> list[dict[str, Any]]:
@@ -138,17 +141,11 @@ def _remember(night: Night, result: Mapping[str, Any]) -> None:
     )
 
 
-def _counted(event: Any, rows: Mapping[tuple[str, str], int]) -> Any:
+def _counted(event: Any, rows: int | None) -> Any:
     """The event of a table, with the rows that the table came to have."""
-    if not isinstance(event, dg.Output):
+    if rows is None or not isinstance(event, dg.Output):
         return event
-    name = event.output_name.removesuffix("__result")
-    count = next((n for key, n in rows.items() if "__".join(key) == name), None)
-    return (
-        event
-        if count is None
-        else event.with_metadata({**event.metadata, "dagster/row_count": count})
-    )
+    return event.with_metadata({**event.metadata, "dagster/row_count": rows})
 
 
 def _killed(code: int, building: list[str]) -> str:
