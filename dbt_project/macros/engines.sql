@@ -97,15 +97,22 @@ string_agg({{ value }}, ', ' order by {{ position }})
 ((year({{ later }}) - year({{ earlier }})) * 12 + month({{ later }}) - month({{ earlier }}))
 {%- endmacro %}
 
-{#- On Spark a source is a view over its Parquet folder; DuckDB reads the folder itself. -#}
+{#- On Spark a source is a table over its Parquet folder, whose files and columns are looked up
+    once: of a view over the folder every reader would look them up anew. DuckDB reads the folder
+    itself. -#}
 {% macro register_sources() %}
 {%- if execute and target.type == 'spark' -%}
+{%- for schema in graph.sources.values() | map(attribute='schema') | unique -%}
+    {%- do run_query('create schema if not exists ' ~ schema) -%}
+{%- endfor -%}
 {%- for node in graph.sources.values() -%}
-    {%- do run_query('create schema if not exists ' ~ node.schema) -%}
+    {%- set folder = env_var('KIZUNA_RAW', '../data/raw') ~ '/' ~ node.source_name ~ '/' ~ node.name
+        ~ ('/load_id=ledger' if node.source_name == 'ledger' else '') -%}
+    {%- set known = adapter.get_relation(node.database, node.schema, node.name) -%}
+    {%- if known -%}{%- do adapter.drop_relation(known) -%}{%- endif -%}
     {%- do run_query(
-        'create or replace view ' ~ node.schema ~ '.' ~ node.name
-        ~ ' as select * from parquet.`' ~ env_var('KIZUNA_RAW', '../data/raw') ~ '/' ~ node.source_name
-        ~ '/' ~ node.name ~ ('/load_id=ledger/`' if node.source_name == 'ledger' else '/`')
+        'create table ' ~ node.schema ~ '.' ~ node.name ~ " using parquet location '"
+        ~ folder | replace("\\", "\\\\") | replace("'", "\\'") ~ "'"
     ) -%}
 {%- endfor -%}
 {%- endif -%}
