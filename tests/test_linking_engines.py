@@ -1,7 +1,5 @@
 """Splink finds the same pairs with the same probability on DuckDB and on Spark."""
 
-import importlib.util
-import shutil
 from datetime import datetime
 
 import duckdb
@@ -10,11 +8,9 @@ import pytest
 
 from benchmarks.population import make_population
 from orchestration.linking.probable import probable_links
+from tests.small_spark import needs_spark, small_spark
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
-    reason="without the extra `spark` or a Java runtime",
-)
+pytestmark = needs_spark
 
 
 @pytest.fixture
@@ -34,7 +30,7 @@ def records() -> pa.Table:
 
 
 def test_both_engines_find_the_same_pairs(records, monkeypatch, tmp_path):
-    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.sql.shuffle.partitions=1 pyspark-shell")
+    small_spark(monkeypatch)
     monkeypatch.chdir(tmp_path)
     found = {}
     for target in ("duckdb", "spark"):

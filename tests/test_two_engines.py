@@ -1,7 +1,5 @@
 """DuckDB and Spark build the same marts from the same raw data."""
 
-import importlib.util
-import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,29 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.company import load_company
-from orchestration.dbt import Dbt
-from orchestration.landing import Landing
-from orchestration.linking import link_persons
 from orchestration.sample import LAST_DAY, write_sample
+from tests.landed import Landed, land
+from tests.small_spark import needs_spark, small_spark
 
-MISSING = [
-    what
-    for what, is_there in {
-        "the extra `spark`": importlib.util.find_spec("pyspark") is not None,
-        "a Java runtime": shutil.which("java") is not None,
-    }.items()
-    if not is_there
-]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"without {' and '.join(MISSING)}")
-
-BUILD = ("build", "--quiet", "--exclude-resource-type", "unit_test", "test")
-# For many models over few rows; a cluster has settings of its own.
-SMALL = {
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.shuffle.partitions": "1",
-}
+pytestmark = needs_spark
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +25,13 @@ def built(tmp_path_factory, module_environment) -> tuple[Path, Path]:
     """A small sample built twice, an earlier day than its last: DuckDB's file, Spark's folder."""
     folder = tmp_path_factory.mktemp("two_engines") / "shop"
     write_sample(folder, customers=50, days=90, seed=3)
-    company = load_company(folder)
-    as_of = LAST_DAY - timedelta(days=20)
-    landing = Landing(company, as_of, "two-engines")
-    for feed in landing.feeds:
-        landing.load(feed)
-    landing.close()
-    link_persons(company, as_of, landing.id_systems())
-    duck = Dbt(company, as_of, landing.id_systems(), company.work / "duckdb")
-    spark = replace(duck, folder=company.work / "spark", target="spark")
-    (spark.folder / "spark").mkdir(parents=True)
-    settings = " ".join(f"--conf {key}={value}" for key, value in SMALL.items())
-    module_environment.setenv("PYSPARK_SUBMIT_ARGS", f"{settings} pyspark-shell")
-    assert duck.run(*BUILD).returncode == 0
-    assert spark.run(*BUILD).returncode == 0
-    return duck.warehouse, spark.folder / "spark" / "warehouse" / "marts.db"
+    duck = land(folder, LAST_DAY - timedelta(days=20)).build()
+    elsewhere = duck.dbt.company.work / "spark"
+    spark = Landed(replace(duck.dbt, folder=elsewhere, target="spark"), duck.reports)
+    (elsewhere / "spark").mkdir(parents=True)
+    small_spark(module_environment)
+    spark.build()
+    return duck.dbt.warehouse, elsewhere / "spark" / "warehouse" / "marts.db"
 
 
 def test_no_row_of_any_mart_differs(built):
