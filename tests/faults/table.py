@@ -31,7 +31,8 @@ FAULTS = (
             f"{KILLED}::test_nights_killed_at_random_moments_are_mended_by_the_next",
             f"{WHOLE}::test_a_whole_night_killed_at_a_step_is_mended_by_the_next",
             f"{WHOLE}::test_whole_nights_killed_at_random_moments_are_mended_by_the_next",
-            "test_night.py::test_a_killed_night_changes_nothing_and_the_next_one_makes_the_same_rows",
+            "test_night.py::test_a_killed_night_changes_nothing",
+            "test_night.py::test_the_night_after_a_killed_one_makes_the_same_rows",
             "test_landing.py::test_a_night_killed_at_any_step_leaves_nothing_that_the_next_one_trips_over",
             f"{SERVING}::test_a_killed_process_leaves_nothing_that_the_next_one_does_not_clear",
             "test_live_postgres.py::test_a_night_killed_before_the_cursor_moved_fetches_the_same_file_again",
@@ -91,7 +92,7 @@ FAULTS = (
         "no new rows",
         (
             "test_landing.py::test_the_same_content_is_not_loaded_again_under_any_name",
-            "test_night.py::test_a_second_night_over_the_same_landing_changes_no_row",
+            "test_night.py::test_the_night_after_a_killed_one_makes_the_same_rows",
         ),
     ),
     Fault(
