@@ -51,9 +51,18 @@ case
 
 {#- One row per grain, period, event cut and person: `fact` has a `day`, a
     `person_key` and one column per event cut. Measures are (name, aggregate) pairs.
-    A distinct count becomes a sum of 0 and 1 hereafter. -#}
-{% macro collapse(fact, measures, event_cuts=[], key='person_key', overall=true) %}
+    A distinct count becomes a sum of 0 and 1 hereafter. `only` names the grains wanted. -#}
+{% macro collapse(
+    fact, measures, event_cuts=[], key='person_key', overall=true, only=none
+) %}
 {%- for cut in (['overall'] if overall else []) + event_cuts %}
+    {%- set conditions = [] -%}
+    {%- if cut != 'overall' -%}{%- do conditions.append('fact.' ~ cut ~ ' is not null') -%}{%- endif -%}
+    {%- if only -%}
+        {%- do conditions.append("days.grain in ('" ~ only | join("', '") ~ "')") -%}
+    {%- elif cut not in ('overall', 'platform') -%}
+        {%- do conditions.append('days.grain in ' ~ cut_grains()) -%}
+    {%- endif %}
     {{ 'union all' if not loop.first }}
     select
         days.grain,
@@ -66,11 +75,8 @@ case
         {%- endfor %}
     from {{ fact }} as fact
     inner join {{ ref('int_period_days') }} as days on fact.day = days.day
-    {%- if cut != 'overall' %}
-    where fact.{{ cut }} is not null
-        {%- if cut != 'platform' %}
-        and days.grain in {{ cut_grains() }}
-        {%- endif %}
+    {%- if conditions %}
+    where {{ conditions | join('\n        and ') }}
     {%- endif %}
     group by
         days.grain, days.period_start, fact.{{ key }}

@@ -1,3 +1,4 @@
+{%- set sums = dict(purchase_sums(), **first_purchase_sums()) -%}
 with
 
 purchases as (
@@ -6,69 +7,107 @@ purchases as (
 
 ),
 
-by_category as (
+by_month as (
 
-    select * from {{ ref('int_purchases_by_category') }}
+    select * from {{ ref('int_purchases_by_month') }}
 
 ),
 
-{% set measures = [
-    ('orders', sum_of_whole('fact.orders')),
-    ('refunds', sum_of_whole('fact.refunds')),
-    ('goods_orders', 'count(fact.goods_amount)'),
-    ('goods_amount', 'sum(fact.goods_amount)'),
-    ('refund_amount', 'sum(fact.refund_amount)'),
-    ('profit_amount', 'sum(fact.profit_amount)'),
-] -%}
-{% set firsts = [
-    ('first_orders', sum_of_whole('fact.first_orders')),
-    ('first_orders_matured', sum_of_whole('fact.first_orders_matured')),
-    ('first_orders_repeated', sum_of_whole('fact.first_orders_repeated')),
-    ('is_new_and_repeats',
-     'max(case when fact.second_ordered_date < days.period_end then 1 else 0 end)'),
-] -%}
-{% set bought = [
-    ('ordered_before',
-     'max(case when fact.first_ordered_date < days.period_start then 1 else 0 end)'),
-    ('orders_new_category',
-     'max(case when fact.first_category_date >= days.period_start then 1 else 0 end)'),
-    ('orders_known_family',
-     'max(case when fact.first_family_date < days.period_start then 1 else 0 end)'),
-    ('upgrades',
-     'max(case when fact.first_graded_date < days.period_start'
-     ~ ' and fact.first_as_high_date >= days.period_start then 1 else 0 end)'),
-    ('listed_items', sum_of_whole('fact.listed_items')),
-    ('listed_amount', 'sum(fact.listed_amount)'),
-    ('full_price_amount', 'sum(fact.full_price_amount)'),
-    ('referenced_items', sum_of_whole('fact.referenced_items')),
-    ('referenced_amount', 'sum(fact.referenced_amount)'),
-    ('premium_amount', 'sum(fact.premium_amount)'),
-] -%}
-{#- the KPIs of new customers are not cut by category -#}
-{% set no_firsts = [] -%}
-{% for name, _ in firsts -%}{% do no_firsts.append((name, '0')) %}{% endfor -%}
+periods as (
+
+    select * from {{ ref('int_periods') }}
+
+),
+
+days_and_weeks as (
+    {{ collapse('purchases', summed(sums) + [
+        ('goods_orders', 'count(fact.goods_amount)'),
+        ('upgrades', upgrades_since('days.period_start')),
+    ], only=['day', 'week']) }}
+),
+
+-- of a quarter or year the first day is in the calendar with each month's
+quarters_and_years as (
+
+    select
+        days.grain,
+        days.period_start,
+        fact.segment_dimension,
+        fact.segment_value,
+        fact.person_key,
+        {%- for name, aggregate in summed(dict(sums, goods_orders='whole')) %}
+        {{ aggregate }} as {{ name }},
+        {%- endfor %}
+        max(case days.grain
+            when 'quarter' then fact.upgrades_in_quarter else fact.upgrades_in_year
+        end) as upgrades
+
+    from by_month as fact
+    inner join {{ ref('int_period_days') }} as days on fact.period_start = days.day
+    where days.grain in ('quarter', 'year')
+    group by
+        days.grain, days.period_start, fact.segment_dimension, fact.segment_value,
+        fact.person_key
+
+),
+
 collapsed as (
-    {{ collapse('purchases', measures + firsts + bought, event_cuts=[
-        'order_channel', 'store', 'campaign',
-    ]) }}
+
+    select * from days_and_weeks
 
     union all
-    {{ collapse('by_category', measures + no_firsts + bought, event_cuts=[
-        'category',
-    ], overall=false) }}
+
+    select
+        grain,
+        period_start,
+        segment_dimension,
+        segment_value,
+        person_key,
+        {%- for name in sums %}
+        {{ name }},
+        {%- endfor %}
+        goods_orders,
+        upgrades_in_month as upgrades
+
+    from by_month
+
+    union all
+
+    select * from quarters_and_years
+
 ),
 
 flagged as (
 
     select
-        *,
-        case when person_key is not null and orders > 0 then 1 else 0 end as is_buyer,
-        case when person_key is not null and orders > 1 then 1 else 0 end as is_repeater,
+        collapsed.*,
         case
-            when person_key is not null and orders > first_orders then 1 else 0
+            when collapsed.second_ordered_date < periods.period_end then 1 else 0
+        end as is_new_and_repeats,
+        case
+            when collapsed.first_ordered_date < collapsed.period_start then 1 else 0
+        end as ordered_before,
+        case
+            when collapsed.first_category_date >= collapsed.period_start then 1 else 0
+        end as orders_new_category,
+        case
+            when collapsed.first_family_date < collapsed.period_start then 1 else 0
+        end as orders_known_family,
+        case
+            when collapsed.person_key is not null and collapsed.orders > 0 then 1 else 0
+        end as is_buyer,
+        case
+            when collapsed.person_key is not null and collapsed.orders > 1 then 1 else 0
+        end as is_repeater,
+        case
+            when collapsed.person_key is not null
+                and collapsed.orders > collapsed.first_orders then 1
+            else 0
         end as is_returning
 
     from collapsed
+    inner join periods
+        on collapsed.grain = periods.grain and collapsed.period_start = periods.period_start
 
 )
 
