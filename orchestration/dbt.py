@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.company import CONFIG, Company, Settings
-from orchestration.contract import consent_purposes
+from orchestration.contract import consent_purposes, load_contract
 from orchestration.settings import DBT_PROJECT, REFERENCE, cache_folder, environment
 
 # settings and tables that judge, or grow with time, and change what no figure means
@@ -38,7 +38,8 @@ IdSystems = Mapping[str, Mapping[str, str]]
 
 def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
     """Every var of the dbt project: the settings, with every purpose of consent, the as-of date,
-    whose ids are whose, and the zones of systems that keep another time."""
+    whose ids are whose, the zones of systems that keep another time, and of the contract the
+    time of each feed's events by its staging model."""
     settings = company.settings.model_dump(mode="json")
     zones = {name: system.time_zone for name, system in company.systems.items()}
     return {
@@ -49,6 +50,11 @@ def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, 
         "as_of_date": as_of.isoformat(),
         "id_systems": id_systems,
         "time_zones": {name: zone for name, zone in sorted(zones.items()) if zone},
+        "event_times": {
+            f"stg_{feed.source}__{feed.name}": feed.event_at
+            for feed in load_contract()
+            if feed.event_at
+        },
         "definitions": definitions(company),
     }
 
@@ -219,7 +225,6 @@ def main() -> int:
 
     from orchestration.company import load_company
     from orchestration.configuration import ConfigError
-    from orchestration.contract import load_contract
     from orchestration.ingest.planning import owners_of_ids
     from orchestration.ledger import Ledger, LedgerError
 

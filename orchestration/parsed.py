@@ -1,7 +1,8 @@
 """dbt's command line over the project as it was parsed before: `… PID MANIFEST RAW SEEDS build …`.
 
 dbt alone parses the whole project anew whenever a var changes, and the as-of date is one. What
-it may decide while parsing depends on no var; where raw and the seeds lie is put in here.
+it may decide while parsing depends on no var but `event_times`, which is of the project's own
+contract; where raw and the seeds lie is put in here.
 """
 
 import os
