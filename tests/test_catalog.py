@@ -77,6 +77,8 @@ def wrong(kpi: dict, cuts: set[str]) -> Iterator[str]:
         if key in kpi and kpi[key] not in known[key]:
             yield f"{key}: {kpi[key]}"
     yield from set(kpi.get("grains", ())) - set(known["grains"])
+    read = columns["post_metrics_daily"] | columns["accounts_daily"]
+    yield from set(kpi.get("metrics", ())) - read
     yield from set(kpi.get("cuts", ())) - cuts - {"persons"}
     for need in kpi.get("rests_on", ["nothing"]):
         for one in need.split(" or "):

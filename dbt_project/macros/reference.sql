@@ -26,6 +26,9 @@
 ]) }}
 {% endmacro %}
 
+{#- What a social network counts, and can come to count otherwise. -#}
+{% macro breakable_metrics() %}{{ return(post_figures() + ['followers']) }}{% endmacro %}
+
 {#- The ways to reach a person for which consent is kept. -#}
 {% macro contact_channels() %}
 {{ return(['email', 'line', 'sms', 'push', 'phone']) }}

@@ -1,6 +1,7 @@
 -- A name that stands twice would count twice, or stop the night without saying why.
 {%- set keys = {
     'thresholds': 'name', 'health_components': 'component', 'margin_rates': 'category',
+    'kpi_targets': "kpi || ' by ' || grain",
 } %}
 with
 
