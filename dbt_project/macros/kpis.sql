@@ -139,16 +139,7 @@ by_attribute as (
     select
         grain,
         period_start,
-        case
-            {%- for cut in person_cuts() %}
-            when grouping({{ cut }}) = 0 then '{{ cut }}'
-            {%- endfor %}
-        end as segment_dimension,
-        case
-            {%- for cut in person_cuts() %}
-            when grouping({{ cut }}) = 0 then {{ cut }}
-            {%- endfor %}
-        end as segment_value
+        {{ cut_columns() }}
         {%- for expression in expressions %},
         {{ expression }} as m{{ loop.index }}
         {%- endfor %}

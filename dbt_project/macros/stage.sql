@@ -241,16 +241,24 @@ select * from keyed
         {%- do known.update(var('id_systems').get(own_id(node), {})) -%}
     {%- endfor -%}
 {%- endif -%}
-{%- if known -%}
-case system
-            {%- for system, owner in known.items() %}
-            when '{{ system }}' then '{{ owner }}'
+{{ key_of(column.name, known) }}
+{%- endmacro %}
+
+
+{#- An id behind the system that it is of: for a system whose ids are another's, `owners`
+    names the other. -#}
+{% macro key_of(id, owners, system='system') -%}
+{%- if owners -%}
+case {{ system }}
+            {%- for user, owner in owners.items() %}
+            when '{{ user }}' then '{{ owner }}'
             {%- endfor %}
-            else system end || ':' || {{ column.name }}
+            else {{ system }}
+        end || ':' || {{ id }}
 {%- else -%}
-system || ':' || {{ column.name }}
+{{ system }} || ':' || {{ id }}
 {%- endif -%}
-{% endmacro %}
+{%- endmacro %}
 
 
 {#- A row as one text: its declared columns in order. -#}

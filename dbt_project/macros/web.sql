@@ -9,15 +9,5 @@
 {#- The key of an id that web events name, with the system that it is of: the one that
     `id_systems` names for it, else the visit's own. -#}
 {% macro web_key(name, system, id) -%}
-{%- set owners = var('id_systems').get(name, {}) -%}
-{%- if owners -%}
-case {{ system }}
-            {%- for system_name, owner in owners.items() %}
-            when '{{ system_name }}' then '{{ owner }}'
-            {%- endfor %}
-            else {{ system }}
-        end || ':' || {{ id }}
-{%- else -%}
-{{ system }} || ':' || {{ id }}
-{%- endif -%}
+{{ key_of(id, var('id_systems').get(name, {}), system) }}
 {%- endmacro %}

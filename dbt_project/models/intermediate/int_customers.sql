@@ -135,10 +135,7 @@ described as (
         {%- endfor %}
         case
             when analysed.person_key is null then 'unknown'
-            when tenures.days <= 90 then '0-90'
-            when tenures.days <= 365 then '91-365'
-            when tenures.days > 365 then '366+'
-            else 'none'
+            else {{ tenure_band('tenures.days') }}
         end as tenure_band,
         rfm.rfm_segment,
         rfm.rfm_segment_name_en,

@@ -169,11 +169,11 @@ turns as (
     from ages
     cross join calendar
     where ages.valid_from > calendar.first_start and ages.valid_from <= calendar.last_start
-    {%- for days in [1, 91, 366] %}
+    {%- for last_day in [0] + tenure_bands() | list %}
 
     union
 
-    select person_key, {{ add_days('first_date', days) }} as turns_on
+    select person_key, {{ add_days('first_date', last_day + 1) }} as turns_on
     from firsts
     {%- endfor %}
 
@@ -206,13 +206,8 @@ described as (
         coalesce(accounts.company_size, 'unknown') as company_size,
         case
             when analysed.person_key is null then 'unknown'
-            when firsts.first_date is null or spans.valid_from <= firsts.first_date
-                then 'none'
-            when {{ days_between('firsts.first_date', 'spans.valid_from') }} <= 90
-                then '0-90'
-            when {{ days_between('firsts.first_date', 'spans.valid_from') }} <= 365
-                then '91-365'
-            else '366+'
+            when spans.valid_from <= firsts.first_date then 'none'
+            else {{ tenure_band(days_between('firsts.first_date', 'spans.valid_from')) }}
         end as tenure_band
 
     from spans

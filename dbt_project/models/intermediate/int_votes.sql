@@ -79,10 +79,7 @@ votes as (
         responses.department,
         scored.score,
         case
-            when scored.question_code <> 'nps' then null
-            when scored.score >= 9 then 'promoter'
-            when scored.score >= 7 then 'passive'
-            else 'detractor'
+            when scored.question_code = 'nps' then {{ nps_class('scored.score') }}
         end as nps_class,
         responses.weight,
         responses.responded_at,

@@ -78,12 +78,8 @@ described as (
         responses.store_id,
         responses.department,
         cast(known.numeric_value as double) as score,
-        case when known.question_code = 'nps' then
-            case
-                when known.numeric_value >= 9 then 'promoter'
-                when known.numeric_value >= 7 then 'passive'
-                when known.numeric_value >= 0 then 'detractor'
-            end
+        case
+            when known.question_code = 'nps' then {{ nps_class('known.numeric_value') }}
         end as nps_class,
         cast(responses.weight as double) as weight,
         case
