@@ -27,7 +27,6 @@ ADDRESSES = ("email", "requester_email", "recipient")  # columns by which a row 
 ANYWHERE = "*"
 # What is kept of a person's own row, for the day on which they came to be counts.
 KEPT_OF_A_PERSON = ("customer_id", "created_at", "updated_at", "deleted_at")
-ORIGIN = ("system", "source_file", "source_row", "delivered_at")
 
 Edits = dict[int, dict[str, Any]]  # by row: columns to their new values
 

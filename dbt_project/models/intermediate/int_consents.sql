@@ -67,9 +67,7 @@ held as (
         case
             when {{ is_erased('persons.person_key') }} then false
             else coalesce(stated.granted, defaults.is_granted)
-        end as is_granted,
-        stated.person_key is not null as is_stated,
-        stated.recorded_at as stated_at
+        end as is_granted
 
     from persons
     cross join defaults

@@ -17,8 +17,6 @@ habits as (
 
     select
         orders.person_key,
-        cast(count(case when orders.has_discount then 1 end) as bigint)
-            as discounted_order_count,
         {{ percent_of('count(case when orders.has_discount then 1 end)', 'count(*)') }}
             as price_sensitivity_share
 

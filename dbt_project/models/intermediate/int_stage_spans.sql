@@ -177,7 +177,6 @@ spans as (
         person_key,
         {{ stage_name('stage_number') }} as stage,
         stage_number,
-        previous_stage_number,
         lead(stage_number) over (
             partition by person_key order by day
         ) as next_stage_number,
