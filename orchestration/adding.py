@@ -19,6 +19,7 @@ from orchestration.contract import feeds_by_name
 from orchestration.disk import digest, make_folder, rename_in
 from orchestration.ingest import duck
 from orchestration.landing import FeedReport, Landing
+from orchestration.ledger import export_file
 from orchestration.recognition import Recognised, recognise
 
 SHOWN_ROWS = 3
@@ -237,10 +238,9 @@ def _first_rows(
 
 
 def _bad_rows(connection: duckdb.DuckDBPyConnection, company: Company) -> list[Bad]:
-    raw = duck.path(company.raw / "ledger" / "quarantined_rows")
     rows = connection.execute(f"""
         select feed, line, column_name, value, reason
-        from read_parquet({raw} || '/*/*.parquet')
+        from read_parquet({duck.path(export_file(company.raw, "quarantined_rows"))})
         where line is not null
         order by line, feed limit {SHOWN_BAD}
     """).fetchall()

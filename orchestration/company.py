@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -229,6 +229,11 @@ class Company:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.settings.business_timezone)
+
+    def start_of(self, day: date) -> datetime:
+        """The moment at which a business date begins, in UTC and naive."""
+        midnight = datetime.combine(day, datetime.min.time(), tzinfo=self.zone)
+        return midnight.astimezone(UTC).replace(tzinfo=None)
 
     @property
     def landing(self) -> Path:

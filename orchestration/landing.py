@@ -106,8 +106,7 @@ class Landing:
 
     def _time_of_delivery(self) -> datetime:
         """The end of the as-of date in UTC, or a second after the latest delivery, if later."""
-        midnight = datetime.combine(self.as_of + timedelta(days=1), datetime.min.time())
-        end = midnight.replace(tzinfo=self.company.zone).astimezone(UTC).replace(tzinfo=None)
+        end = self.company.start_of(self.as_of + timedelta(days=1))
         last = self.ledger.last_delivered_at()
         return end if last is None or end > last else last + timedelta(seconds=1)
 

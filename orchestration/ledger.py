@@ -379,7 +379,7 @@ class Ledger:
     # ---- what dbt reads of it
 
     def export(self, raw: Path, tables: Iterable[str] = EXPORTS) -> None:
-        """Write the tables to raw/ledger/<table>/load_id=ledger/."""
+        """Write the tables to where dbt reads them."""
         for table in tables:
             query, types = EXPORTS[table]
             with self.transaction() as db:
@@ -410,11 +410,16 @@ def raw_folder(raw: Path, load: Load) -> Path:
     return raw / load.source / load.feed / f"load_id={load.load_id}"
 
 
+def export_file(raw: Path, table: str) -> Path:
+    """Where a table for dbt lies."""
+    return raw / "ledger" / table / EXPORTED / RAW_FILE
+
+
 def write_export(raw: Path, table: str, rows: pa.Table) -> None:
-    """Write a table for dbt to raw/ledger/<table>/load_id=ledger/."""
-    folder = raw / "ledger" / table / EXPORTED
-    make_folder(folder)
-    replace_parquet(rows, folder / RAW_FILE)
+    """Write a table for dbt to where it lies."""
+    path = export_file(raw, table)
+    make_folder(path.parent)
+    replace_parquet(rows, path)
 
 
 def empty_published() -> dict[str, pa.Table]:

@@ -207,26 +207,26 @@ def _write_marts(
     """Both DuckDB files and the Parquet files; the rows of each mart."""
     whole, person_free = draft / WHOLE, draft / PERSON_FREE
     with duck.created(whole, warehouse.parent) as connection:
-        connection.execute(f"attach {_text(warehouse)} as warehouse (read_only)")
+        connection.execute(f"attach {duck.text(warehouse)} as warehouse (read_only)")
         _copy(connection, "warehouse", published_marts)
         for mart, rows in tonight.items():
             _append(connection, mart, rows)
         for mart in published_marts:
             if not _is_view(connection, "warehouse", mart.name):
                 connection.execute(
-                    f"copy (from marts.{_name(mart.name)}) to"
-                    f" {_text(draft / 'parquet' / f'{mart.name}.parquet')}"
+                    f"copy (from marts.{duck.name(mart.name)}) to"
+                    f" {duck.text(draft / 'parquet' / f'{mart.name}.parquet')}"
                     " (format parquet, compression zstd)"
                 )
         rows = {
             mart.name: connection.execute(
-                f"select count(*) from marts.{_name(mart.name)}"
+                f"select count(*) from marts.{duck.name(mart.name)}"
             ).fetchall()[0][0]
             for mart in published_marts
         }
         connection.execute("checkpoint")
     with duck.created(person_free) as connection:
-        connection.execute(f"attach {_text(whole)} as whole (read_only)")
+        connection.execute(f"attach {duck.text(whole)} as whole (read_only)")
         _copy(connection, "whole", [mart for mart in published_marts if not mart.about_persons])
         connection.execute("checkpoint")
     for path in (whole, person_free):
@@ -245,10 +245,10 @@ def _copy(
     views = [mart for mart in published_marts if _is_view(connection, source, mart.name)]
     for mart in published_marts:
         if mart not in views:
-            order = ", ".join(map(_name, mart.key)) or "all"
+            order = ", ".join(map(duck.name, mart.key)) or "all"
             connection.execute(
-                f"create table marts.{_name(mart.name)} as"
-                f" from {source}.marts.{_name(mart.name)} order by {order}"
+                f"create table marts.{duck.name(mart.name)} as"
+                f" from {source}.marts.{duck.name(mart.name)} order by {order}"
             )
     for mart in views:
         connection.execute(_view_definition(connection, source, mart.name))
@@ -257,10 +257,12 @@ def _copy(
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, mart: Mart, kind: str) -> None:
-    table = f"marts.{_name(mart.name)}"
-    connection.execute(f"comment on {kind} {table} is {_text(mart.description)}")
+    table = f"marts.{duck.name(mart.name)}"
+    connection.execute(f"comment on {kind} {table} is {duck.text(mart.description)}")
     for column, description in mart.columns.items():
-        connection.execute(f"comment on column {table}.{_name(column)} is {_text(description)}")
+        connection.execute(
+            f"comment on column {table}.{duck.name(column)} is {duck.text(description)}"
+        )
 
 
 def _append(
@@ -280,10 +282,10 @@ def _append(
         if "run_id" in columns:
             runs = sorted({row["run_id"] for row in rows})
             connection.execute(
-                f"delete from marts.{_name(mart)} where list_contains(?, run_id)", [runs]
+                f"delete from marts.{duck.name(mart)} where list_contains(?, run_id)", [runs]
             )
         places = ", ".join("?" * len(columns))
-        connection.executemany(f"insert into marts.{_name(mart)} values ({places})", values)
+        connection.executemany(f"insert into marts.{duck.name(mart)} values ({places})", values)
 
 
 def _is_view(connection: duckdb.DuckDBPyConnection, source: str, mart: str) -> bool:
@@ -359,11 +361,3 @@ def _sync(folder: Path) -> None:
     """Force a folder's files, and then their names, to the disk."""
     for path in (*_files(folder), folder / "parquet", folder):
         fsync(path)
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _text(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from orchestration import publishing
 from orchestration.company import Company
 from orchestration.disk import digest
-from orchestration.ledger import RAW_FILE, Ledger, Load, raw_folder
+from orchestration.ledger import EXPORTED, RAW_FILE, Ledger, Load, raw_folder
 from orchestration.publishing import Version
 
-OF_NO_LOAD = ("load_id=none", "load_id=ledger")  # made anew by any night that lacks them
+OF_NO_LOAD = ("load_id=none", EXPORTED)  # made anew by any night that lacks them
 
 
 @dataclass

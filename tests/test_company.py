@@ -1,6 +1,6 @@
 """company.yml: what is understood, and how what is wrong in it is named."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -151,3 +151,15 @@ def test_a_reference_file_of_no_known_name_is_refused(tmp_path):
 def test_a_share_may_be_the_whole(tmp_path):
     (tmp_path / "company.yml").write_text("name: Shop\nmax_quarantined_share: '100 %'\n")
     assert load_company(tmp_path).settings.quarantine_ceiling("orders") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begins"),
+    [
+        ("Asia/Tokyo", date(2026, 7, 1), datetime(2026, 6, 30, 15)),
+        ("Europe/Berlin", date(2026, 3, 29), datetime(2026, 3, 28, 23)),  # the day of 23 hours
+        ("Europe/Berlin", date(2026, 3, 30), datetime(2026, 3, 29, 22)),
+    ],
+)
+def test_a_business_date_begins_at_midnight_over_there(tmp_path, zone, day, begins):
+    assert company(tmp_path, f"business_timezone: {zone}").start_of(day) == begins

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest import duck
+from orchestration.ledger import export_file
 from orchestration.linking.clusters import Edge, Name, Rank, Traits
 from orchestration.vault import Vault
 
@@ -45,9 +46,9 @@ class Evidence:
         """
         self.links_handles = links_handles
         self.connection, self.raw, self.end, self.owners = connection, raw, end, owners
-        ledger = f"{duck.path(raw / 'ledger' / 'loads')} || '/load_id=ledger/*.parquet'"
+        loads = duck.path(export_file(raw, "loads"))
         self._do(
-            f"create temp table loads as from read_parquet({ledger}, hive_partitioning = false)"
+            f"create temp table loads as from read_parquet({loads}, hive_partitioning = false)"
         )
         self._do(f"""
             create temp table said as

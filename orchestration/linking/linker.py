@@ -56,7 +56,7 @@ def link_persons(
         evidence = Evidence(
             connection,
             company.raw,
-            _end(company, as_of),
+            company.start_of(as_of + timedelta(days=1)),
             owners,
             settings.allows_by_default("sns_linking"),
         )
@@ -101,11 +101,6 @@ def _erased(company: Company) -> Iterator[Edge]:
 def no_links() -> pa.Table:
     """The table where no person has several ids."""
     return LINKS.empty_table()
-
-
-def _end(company: Company, as_of: date) -> datetime:
-    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
-    return midnight.replace(tzinfo=company.zone).astimezone(UTC).replace(tzinfo=None)
 
 
 def _night(company: Company, delivered_at: datetime | None, as_of: date) -> date | None:

@@ -15,7 +15,7 @@ from orchestration.company import Company
 from orchestration.contract import feeds_by_name
 from orchestration.ingest import duck
 from orchestration.ingest.writing import BATCH_ROWS
-from orchestration.ledger import Ledger
+from orchestration.ledger import Ledger, export_file
 from orchestration.linking import TABLE
 from orchestration.privacy.deliveries import Deliveries
 from orchestration.privacy.erasing import find_person, meant
@@ -95,7 +95,7 @@ def _vault(company: Company) -> dict[str, str]:
 
 
 def _links(company: Company, person: Person) -> list[dict[str, Any]]:
-    path = company.raw / "ledger" / TABLE / "load_id=ledger" / "part-0.parquet"
+    path = export_file(company.raw, TABLE)
     rows = pq.read_table(path).to_pylist() if path.is_file() else []
     return [row for row in rows if row["customer_key"] in person.keys]
 

@@ -2,7 +2,7 @@
 nothing personal for longer than the company says.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from orchestration import progress
 from orchestration.ledger import Ledger
@@ -33,7 +33,7 @@ def keep_promises(night: Night) -> bool:
 def _follow_requests(night: Night) -> bool:
     """Erase whom the feed of requests names; whether that was anybody."""
     company, as_of = night.company, night.run.as_of_date
-    wishes, problems = requested(company, _end(night), as_of)
+    wishes, problems = requested(company, company.start_of(as_of + timedelta(days=1)), as_of)
     for problem in problems:
         progress.warn(problem)
     if wishes or problems:
@@ -53,8 +53,3 @@ def _follow_requests(night: Night) -> bool:
     told = ", ".join(f"{place} {count:,}" for place, count in sorted(counts.items()) if count)
     progress.done(f"followed {len(wishes):,} requests to be forgotten: {told}")
     return True
-
-
-def _end(night: Night) -> datetime:
-    midnight = datetime.combine(night.run.as_of_date + timedelta(days=1), datetime.min.time())
-    return midnight.replace(tzinfo=night.company.zone).astimezone(UTC).replace(tzinfo=None)

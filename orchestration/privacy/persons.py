@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest import duck, tokens
+from orchestration.ledger import export_file
 from orchestration.linking import TABLE
 from orchestration.privacy.forgotten import (
     ADDRESS,
@@ -87,7 +88,7 @@ class Register:
         self.db = duck.connect(company.work / "privacy", company.raw, company.vault)
         tokens.install(self.db, known.key)
         self.held = {f.name: f for f in feeds_by_name().values() if self._holds(f)}
-        links = company.raw / "ledger" / TABLE / "load_id=ledger" / "part-0.parquet"
+        links = export_file(company.raw, TABLE)
         linked = f"read_parquet({duck.path(links)})" if links.is_file() else (
             "(select null::varchar as customer_key, null::varchar as person_key where false)"
         )  # fmt: skip

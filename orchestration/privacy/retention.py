@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +79,7 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
 
 
 def _expired(company: Company, feed: Feed, day: date) -> Expired:
-    midnight = datetime.combine(day, datetime.min.time()).replace(tzinfo=company.zone)
-    before = midnight.astimezone(UTC).replace(tzinfo=None)
+    before = company.start_of(day)
     parents: frozenset[tuple[str, str]] = frozenset()
     if feed.parent and not feed.event_at:
         parent = feeds_by_name()[feed.column(feed.parent).id_of or ""]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from orchestration.company import Company
 from orchestration.history import dagster_folder
-from orchestration.ledger import Ledger, write_export
+from orchestration.ledger import Ledger, export_file, write_export
 from orchestration.linking import TABLE
 from orchestration.linking.decided import FILE
 from orchestration.privacy import files, records
@@ -167,7 +167,7 @@ def vacuum_ledger(ledger: Ledger) -> None:
 
 def forget_links(company: Company, stand_ins: Mapping[str, str]) -> None:
     """Have the stand-ins in the links that the last night found."""
-    path = company.raw / "ledger" / TABLE / "load_id=ledger" / "part-0.parquet"
+    path = export_file(company.raw, TABLE)
     if not path.is_file():
         return
     table = pq.read_table(path)
