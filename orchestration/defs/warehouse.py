@@ -80,7 +80,12 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
     )
     building: list[str] = []
-    yield from _followed(invocation, context, building)
+    try:
+        yield from _followed(invocation, context, building)
+    except BaseException:  # Dagster too may stop listening: nothing is built behind its back
+        invocation.process.kill()
+        invocation.process.wait()
+        raise
     results = _results(night)
     for result in filter(_is_test, results):
         _remember(night, result)
