@@ -60,11 +60,15 @@ def explained() -> dict[str, list[str]]:
 
 
 def event_cuts(fact: dict) -> set[str]:
-    """The cuts that a fact with entries, and the facts that it is made of, collapse events by."""
+    """The cuts that a fact with entries, and what it is made of, collapse events by."""
     nodes = manifest()["nodes"]
-    made_of = [fact, *(nodes[name] for name in fact["depends_on"]["nodes"] if name in nodes)]
-    lists = re.findall(r"event_cuts=\[(.*?)\]", "".join(n.get("raw_code", "") for n in made_of),
-                       re.DOTALL)  # fmt: skip
+    code, waiting = {}, [fact["unique_id"]]
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in code:
+            code[name] = nodes[name].get("raw_code", "")
+            waiting += nodes[name].get("depends_on", {}).get("nodes", [])
+    lists = re.findall(r"event_cuts=\[(.*?)\]", "".join(code.values()), re.DOTALL)
     return {cut for names in lists for cut in re.findall("'(.+?)'", names)}
 
 
