@@ -59,7 +59,22 @@ calendar as (
 
 ),
 
--- what the CRM said, from the first business date that began after it was said
+dated as (
+
+    select
+        versions.*,
+        min(versions.stated_at) over (
+            partition by versions.person_key
+        ) as first_stated_at,
+        {{ in_force_from('versions.stated_at') }} as in_force_from
+
+    from versions
+    inner join analysed on versions.person_key = analysed.person_key
+
+),
+
+-- what the CRM said, from the first business date that began after it was said; what it said
+-- first, of all ids that it told of at that instant, from the beginning
 crm as (
 
     select
@@ -71,21 +86,20 @@ crm as (
         {%- for attribute in crm %}
         {{ attribute }},
         {%- endfor %}
-        case
-            when row_number_in_time = 1 then {{ beginning }} else in_force_from
-        end as valid_from,
+        valid_from,
         coalesce(
-            lead(in_force_from) over (partition by person_key order by row_number_in_time),
+            lead(valid_from) over (partition by person_key order by row_number_in_time),
             {{ forever }}
         ) as valid_to
 
     from (
         select
-            versions.*,
-            {{ in_force_from('versions.stated_at') }} as in_force_from
-        from versions
-        inner join analysed on versions.person_key = analysed.person_key
-    ) as dated
+            *,
+            case
+                when stated_at = first_stated_at then {{ beginning }} else in_force_from
+            end as valid_from
+        from dated
+    ) as begun
 
 ),
 

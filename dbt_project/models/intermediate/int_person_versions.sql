@@ -50,7 +50,10 @@ stated as (
         row_number() over (
             partition by person_ids.person_key
             order by customer_versions.stated_at, customer_versions.customer_key
-        ) as row_number_in_time
+        ) as row_number_in_time,
+        min(customer_versions.stated_at) over (
+            partition by person_ids.person_key
+        ) as first_stated_at
 
     from customer_versions
     inner join person_ids on customer_versions.customer_key = person_ids.customer_key
@@ -73,7 +76,7 @@ versions as (
         <> max(customer_key) over (partition by person_key) as has_several_ids
 
     from stated
-    where row_number_in_time = 1 or stated_at < {{ end_of_as_of() }}
+    where stated_at = first_stated_at or stated_at < {{ end_of_as_of() }}
 
 ),
 
