@@ -89,7 +89,7 @@ def wrong(kpi: dict, cuts: set[str]) -> Iterator[str]:
             feed, _, column = one.partition(".")
             if feed not in columns or (column and column not in columns[feed]):
                 yield f"rests_on: {one}"
-    if (kpi["kind"] == "growth") != (kpi.get("of") in codes):
+    if kpi.get("of", kpi["code"]) not in codes:
         yield f"of: {kpi.get('of')}"
     after = kpi.get("matures_after")
     if isinstance(after, str) and after not in Settings.model_fields:
@@ -119,7 +119,7 @@ def test_nothing_that_an_entry_says_is_of_no_effect():
         ({"is_headlin": True}, "is_headlin"),
         ({"rests_on": ["orders or ordres"]}, "rests_on: ordres"),
         ({"rests_on": ["orders.custmer_id"]}, "rests_on: orders.custmer_id"),
-        ({"kind": "growth"}, "of: None"),
+        ({"of": "repeat_rates"}, "of: repeat_rates"),
         ({"matures_after": "repeat_days"}, "matures_after: repeat_days"),
     ],
 )
@@ -127,6 +127,12 @@ def test_an_entry_that_is_misspelt_is_found(change, said):
     right = next(kpi for kpi in entries() if kpi["code"] == "repeat_rate")
     assert list(wrong(right, {"store", *right["cuts"]})) == []
     assert list(wrong(right | change, {"store", *right["cuts"]})) == [said]
+
+
+def test_what_the_page_calls_a_percentage_is_of_that_kind():
+    codes = {kpi["code"] for kpi in entries()}
+    named = {code for code in codes if re.search("_rate|_share$|^csat$|retention|growth", code)}
+    assert {kpi["code"] for kpi in entries() if kpi["kind"] == "percent"} == named
 
 
 def test_every_figure_leads_to_a_mart_with_the_rows_behind_it():
