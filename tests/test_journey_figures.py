@@ -661,10 +661,9 @@ def of_sums(upper: Callable[[Row], float], lower: str, needs: str) -> Measure:
 
 def dwell(rows: list[Row], period: Period) -> Figure:
     longer = [row["dwell"] for row in rows if row["events"] > 1]
-    numerator = total(longer) if rows else 0
     mean = sum(longer) / max(len(longer), 1)
     deviations = sum((seconds - mean) ** 2 for seconds in longer)
-    return Figure(numerator, len(longer), len(longer), deviations=deviations)
+    return Figure(sum(longer), len(longer), len(longer), deviations=deviations)
 
 
 def users(rows: list[Row], name: str) -> dict[Any, list[Row]]:
