@@ -134,8 +134,8 @@ described as (
         attributes.{{ cut }},
         {%- endfor %}
         case
-            when analysed.person_key is null then 'unknown'
-            else {{ tenure_band('tenures.days') }}
+            when analysed.person_key is not null then {{ tenure_band('tenures.days') }}
+            else 'unknown'
         end as tenure_band,
         rfm.rfm_segment,
         rfm.rfm_segment_name_en,

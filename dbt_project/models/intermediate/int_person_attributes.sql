@@ -220,8 +220,9 @@ described as (
         coalesce(accounts.company_size, 'unknown') as company_size,
         case
             when analysed.person_key is null then 'unknown'
-            when spans.valid_from <= firsts.first_date then 'none'
-            else {{ tenure_band(days_between('firsts.first_date', 'spans.valid_from')) }}
+            when spans.valid_from > firsts.first_date
+                then {{ tenure_band(days_between('firsts.first_date', 'spans.valid_from')) }}
+            else 'none'
         end as tenure_band
 
     from spans
