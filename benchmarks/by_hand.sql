@@ -1179,7 +1179,7 @@ create temp table measured_web as
                 extra: null::double, n: sessions},
             {kpi: 'bounce_rate', kind: 'percent', num: bounces, den: sessions, extra: null,
                 n: sessions},
-            {kpi: 'session_dwell_seconds', kind: 'mean', num: dwell / 1e6,
+            {kpi: 'session_dwell_seconds', kind: 'mean', num: coalesce(dwell, 0) / 1e6,
                 den: sessions - bounces, extra: dwell_squared / 1e12, n: sessions - bounces},
             {kpi: 'pages_per_session', kind: 'ratio', num: pages, den: sessions, extra: null,
                 n: sessions},
