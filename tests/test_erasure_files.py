@@ -27,10 +27,19 @@ from orchestration.starting import start_company
 
 DAY = date(2026, 6, 1)
 CUSTOMERS = "customer_id,email,phone,family_name,given_name,prefecture,created_at,memo\n"
-HANA = 'C-77,hana@example.jp,090-1111-2222,花村,ハナ,東京都,2026-01-02 10:00:00,"likes, tea"\n'
+HANA = 'C-7700077,hana@example.jp,090-1111-2222,花村,ハナ,東京都,2026-01-02 10:00:00,"likes, tea"\n'
 TARO = "C-78,taro@example.jp,090-3333-4444,太田,タロウ,大阪府,2026-01-03 10:00:00,\n"
-# All by which the one may be known, and what only she said.
-OF_HANA = ("C-77", "hana@example.jp", "090-1111-2222", "花村", "ハナ", "お茶が好き", "likes, tea")
+# All by which the one may be known, and what only she said; none so short that an encrypted file
+# may hold it by chance.
+OF_HANA = (
+    "C-7700077",
+    "hana@example.jp",
+    "090-1111-2222",
+    "花村",
+    "ハナ",
+    "お茶が好き",
+    "likes, tea",
+)
 OF_TARO = ("C-78", "taro@example.jp", "090-3333-4444", "太田")
 
 
@@ -85,31 +94,31 @@ def erasures(company) -> list[dict]:
 
 def test_a_person_is_gone_from_every_place_and_nobody_else_is(company):
     put(company, "shop/orders/o.csv", HEADER +
-        "O-1,C-77,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
+        "O-1,C-7700077,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
         "O-2,C-78,taro@example.jp,2026-05-02 10:00,paid,JPY,2200\n"
         "O-3,,HANA@example.jp,2026-05-03 10:00,paid,JPY,3300\n")  # fmt: skip
     put(company, "crm/support_tickets/t.csv", "ticket_id,customer_id,opened_at,body\n"
-        "T-1,C-77,2026-05-01 10:00,お茶が好き\nT-2,C-78,2026-05-01 10:00,またね\n"
+        "T-1,C-7700077,2026-05-01 10:00,お茶が好き\nT-2,C-78,2026-05-01 10:00,またね\n"
         + "".join(f"T-{i},C-78,2026-05-01 10:00,\n" for i in range(3, 300))
-        + "T-300,C-77,not a day,お茶が好き\n")  # fmt: skip
+        + "T-300,C-7700077,not a day,お茶が好き\n")  # fmt: skip
     land(company)
-    (company.data / "night.log").write_text("花村 rang, and C-77 wrote\n太田 did not\n")
+    (company.data / "night.log").write_text("花村 rang, and C-7700077 wrote\n太田 did not\n")
     history = company.data / "dagster" / "runs.db"
     history.parent.mkdir()
     with closing(sqlite3.connect(history)) as db:
         db.execute("create table events (event text)")
         db.executemany("insert into events values (?)", [("hana@example.jp",), ("太田",)])
-        db.execute("insert into events values ('crm:C-77')")
+        db.execute("insert into events values ('crm:C-7700077')")
         db.commit()
-        db.execute("delete from events where event = 'crm:C-77'")  # its page stays
+        db.execute("delete from events where event = 'crm:C-7700077'")  # its page stays
         db.commit()
     decisions = company.reference / "person_decisions.csv"
     decisions.parent.mkdir(exist_ok=True)
     columns = "system,customer_id,other_system,other_customer_id,verdict,reason\n"
-    decisions.write_text(columns + "crm,C-77,crm,C-78,different,neighbours\n")
-    tokens = erasing.find_person(company, customer="C-77").tokens
+    decisions.write_text(columns + "crm,C-7700077,crm,C-78,different,neighbours\n")
+    tokens = erasing.find_person(company, customer="C-7700077").tokens
     assert len(tokens) >= 5
-    erase(company, customer="C-77")
+    erase(company, customer="C-7700077")
     assert places_of(company, [*OF_HANA, *tokens]) == {}
     assert places_of(company, OF_TARO).keys() == set(OF_TARO)
     assert rows(company, "orders", "order_id, customer_id, email is null, total") == [
@@ -133,16 +142,17 @@ def xlsx(path: Path) -> None:
     with duckdb.connect() as connection:
         duck.load_extension(connection, "excel")
         connection.execute(
-            "copy (select 'O-1' as order_id, 'C-77' as customer_id, 'hana@example.jp' as email,"
+            "copy (select 'O-1' as order_id, 'C-7700077' as customer_id,"
+            " 'hana@example.jp' as email,"
             " '2026-05-01 10:00' as ordered_at, 'paid' as status, 'JPY' as currency, 1100 as total)"
             f" to '{path}' (format xlsx, header true)"
         )
 
 
 HEADER = "order_id,customer_id,email,ordered_at,status,currency,total\n"
-ORDER = "O-1,C-77,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
+ORDER = "O-1,C-7700077,hana@example.jp,2026-05-01 10:00,paid,JPY,1100\n"
 OBJECT = (
-    '{"order_id": "O-1", "customer_id": "C-77", "email": "hana@example.jp", "ordered_at":'
+    '{"order_id": "O-1", "customer_id": "C-7700077", "email": "hana@example.jp", "ordered_at":'
     ' "2026-05-01 10:00", "status": "paid", "currency": "JPY", "total": 1100}\n'
 )
 FORMATS = {
@@ -170,7 +180,7 @@ def test_a_file_is_written_anew_in_its_own_format_and_read_anew_says_the_same(co
     path.parent.mkdir(parents=True)
     FORMATS[name](path)
     land(company)
-    erase(company, customer="C-77")
+    erase(company, customer="C-7700077")
     assert places_of(company, OF_HANA) == {}
     what = "order_id, customer_id, email, ordered_at, total, source_row"
     before = rows(company, "orders", what)
@@ -213,7 +223,7 @@ feeds:
 """
 SALES = """注文番号,会員番号,メール,お名前,注文日,合計,商品,金額,備考
 -,-,-,-,-,-,-,-,-
-1001,C-77,hana@example.jp,花村 ハナ,2026-05-01 10:00,1100,P-1,500,"お茶が好き
+1001,C-7700077,hana@example.jp,花村 ハナ,2026-05-01 10:00,1100,P-1,500,"お茶が好き
 です"
 1001,,,花村 ハナ,,,P-2,500,
 1002,C-78,taro@example.jp,太田 タロウ,2026-05-01 10:00,2200,P-1,2000,髙島屋①
@@ -230,7 +240,7 @@ def test_of_a_file_that_a_mapping_reads_only_what_feeds_need_of_a_person_stays(c
     what = "order_id, customer_id, email is null, total, source_row"
     assert len(rows(company, "orders", what)) == 3
     items = rows(company, "order_items", "order_id, product_id, line_total, source_row")
-    erase(company, customer="C-77")
+    erase(company, customer="C-7700077")
     assert places_of(company, [*OF_HANA, "花村 ハナ", "Hana@"]) == {}
     kept = path.read_bytes().decode("cp932").split("\r\n")
     assert kept[:2] == SALES.splitlines()[:2]
@@ -253,10 +263,10 @@ def test_of_a_file_that_a_mapping_reads_only_what_feeds_need_of_a_person_stays(c
 
 def test_what_is_delivered_again_does_not_bring_a_person_back(company):
     land(company)
-    erase(company, customer="C-77")
+    erase(company, customer="C-7700077")
     put(company, "crm/customers/old_copy.csv", CUSTOMERS + HANA + TARO)
     put(company, "crm/customers/new.csv", CUSTOMERS + HANA.replace("tea", "milk"))
-    put(company, "shop/orders/o.csv", HEADER + ORDER + ORDER.replace("O-1,C-77", "O-2,"))
+    put(company, "shop/orders/o.csv", HEADER + ORDER + ORDER.replace("O-1,C-7700077", "O-2,"))
     landing = land(company, 2)
     assert places_of(company, [*OF_HANA, "milk"]) == {}
     loaded = [load.file for load in landing.ledger.loads()]
@@ -273,13 +283,13 @@ def test_what_is_delivered_again_does_not_bring_a_person_back(company):
 
 def test_what_a_person_answers_later_is_not_kept_either_whichever_file_comes_first(company):
     land(company)
-    erase(company, customer="C-77")
+    erase(company, customer="C-7700077")
     responses = "response_id,survey_id,customer_id,responded_at\n"
     answers = "response_id,question_code,numeric_value,text_value\n"
     put(company, "survey/answers/1.csv", answers + "R-1,comment,,ひとこと\nR-2,comment,,ふたこと\n")
     land(company, 2)
-    put(company, "survey/responses/2.csv", responses + "R-1,S,C-77,2026-06-01 10:00\n"
-        "R-2,S,C-78,2026-06-01 10:00\nR-3,S,C-77,2026-06-01 11:00\n")  # fmt: skip
+    put(company, "survey/responses/2.csv", responses + "R-1,S,C-7700077,2026-06-01 10:00\n"
+        "R-2,S,C-78,2026-06-01 10:00\nR-3,S,C-7700077,2026-06-01 11:00\n")  # fmt: skip
     put(company, "survey/answers/2.csv", answers + "R-3,comment,,みこと\nR-3,nps,9,\n")
     land(company, 3)
     assert places_of(company, [*OF_HANA, "ひとこと", "みこと"]) == {}
@@ -324,7 +334,7 @@ def test_an_erasure_that_is_killed_is_finished_by_whoever_comes_next(company, mo
     with monkeypatch.context() as patched:
         patched.setattr(module, name, killed)
         with pytest.raises(KeyboardInterrupt):
-            erase(company, customer="C-77")
+            erase(company, customer="C-7700077")
     ledger = Ledger(company.ledger)
     erasing.finish(company, ledger, DAY)
     assert places_of(company, OF_HANA) == {}
@@ -351,7 +361,7 @@ def test_a_file_that_nobody_can_read_is_refused_before_anything_is_touched(compa
     put(company, "crm/customers/export.zip", b"PK\x03\x04 and more")
     before = {p: p.read_bytes() for p in company.landing.rglob("*") if p.is_file()}
     with pytest.raises(CannotRewrite, match=r"export\.zip: cannot be read"):
-        erase(company, customer="C-77")
+        erase(company, customer="C-7700077")
     assert before == {p: p.read_bytes() for p in company.landing.rglob("*") if p.is_file()}
     assert Journal(Ledger(company.ledger)).audit() == []
 
@@ -377,7 +387,7 @@ def test_the_audit_says_who_asked_and_how_much_and_names_nobody(company):
 def test_persons_whom_a_feed_names_are_found_and_strangers_told(company):
     requests = "request_id,customer_id,email,requested_at\n"
     put(company, "crm/erasure_requests/r.csv", requests
-        + "R-1,C-77,,2026-05-30 10:00\nR-2,,hana@example.jp,2026-05-30 11:00\n"
+        + "R-1,C-7700077,,2026-05-30 10:00\nR-2,,hana@example.jp,2026-05-30 11:00\n"
         "R-3,,stranger@example.jp,2026-05-30 12:00\nR-4,C-78,,2026-06-02 12:00\n")  # fmt: skip
     land(company)
     wishes, problems = erasing.requested(company, datetime(2026, 6, 1, 15), DAY)
