@@ -4,13 +4,7 @@
     on it. -#}
 {%- set first_repeat_until = add_days('orders.ordered_date', var('first_repeat_days')) -%}
 {%- set is_matured_first = 'orders.is_first_order and ' ~ first_repeat_until ~ ' <= ' ~ as_of_date() -%}
-{%- set measures = dict(
-    purchase_measures(),
-    first_orders='0',
-    first_orders_matured='0',
-    first_orders_repeated='0',
-    second_ordered_date='cast(null as date)',
-) -%}
+{%- set measures = dict(purchase_measures(), **nothing_of(first_purchase_sums())) -%}
 with
 
 orders as (

@@ -21,10 +21,7 @@ by_category as (
     ('upgrades_in_year', upgrades_since(period_start('year', 'fact.day'))),
 ] -%}
 {#- the KPIs of new customers are not cut by category -#}
-{% set no_firsts = [] -%}
-{% for name, kind in first_purchase_sums().items() -%}
-    {% do no_firsts.append((name, '0' if kind == 'whole' else 'cast(null as date)')) %}
-{%- endfor -%}
+{% set no_firsts = nothing_of(first_purchase_sums()).items() | list -%}
 collapsed as (
     {{ collapse('purchases', measures + summed(first_purchase_sums()), event_cuts=[
         'order_channel', 'store', 'campaign',
