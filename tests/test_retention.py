@@ -17,8 +17,8 @@ from orchestration.starting import start_company
 
 DAY = date(2026, 6, 1)
 TICKETS = "ticket_id,customer_id,opened_at,requester_email,body,agent\n"
-OLD = "T-1,C-77,2026-04-01 23:59:59,old@example.jp,昔の話,名無し\n"
-YOUNG = "T-2,C-77,2026-04-02 00:00:00,young@example.jp,今の話,名無し二\n"
+OLD = "T-1,C-7700077,2026-04-01 23:59:59,old@example.jp,昔の話,名無し\n"
+YOUNG = "T-2,C-7700077,2026-04-02 00:00:00,young@example.jp,今の話,名無し二\n"
 
 
 def company_with(tmp_path, settings: str):
@@ -37,10 +37,10 @@ def test_of_old_rows_what_is_personal_goes_and_the_row_stays(tmp_path):
     land(company)
     assert keep_no_longer(company, DAY) == {"answers": 1, "support_tickets": 1}
     assert places_of(company, ["old@example.jp", "昔の話", "よかった"]) == {}
-    kept = ["young@example.jp", "今の話", "まあまあ", "C-77"]
+    kept = ["young@example.jp", "今の話", "まあまあ", "C-7700077"]
     assert places_of(company, kept).keys() == set(kept)
     assert rows(company, "support_tickets", "ticket_id, customer_id, body is null") == [
-        ("T-1", "C-77", True), ("T-2", "C-77", False),
+        ("T-1", "C-7700077", True), ("T-2", "C-7700077", False),
     ]  # fmt: skip
     audit = Journal(Ledger(company.ledger)).retentions()
     assert [(row["feed"], row["older_than"]) for row in audit] == [
@@ -67,17 +67,17 @@ def test_a_feed_in_which_nothing_is_personal_or_dated_is_refused_by_name(tmp_pat
 def test_a_person_is_told_everything_in_plain_and_of_nobody_else(tmp_path):
     company = company_with(tmp_path, "name: Shop\n")
     put(company, "crm/customers/a.csv", CUSTOMERS + HANA + TARO)
-    put(company, "crm/support_tickets/t.csv", TICKETS + OLD + YOUNG.replace("C-77", "C-78"))
+    put(company, "crm/support_tickets/t.csv", TICKETS + OLD + YOUNG.replace("C-7700077", "C-78"))
     put(company, "shop/orders/o.csv", HEADER + ORDER + ORDER.replace("O-1", "O-2"))
     land(company)
     (company.landing / "shop" / "orders" / "o.csv").unlink()
-    text = exporting.as_json(company, DAY, "C-77", None)
+    text = exporting.as_json(company, DAY, "C-7700077", None)
     for held in ("hana@example.jp", "090-1111-2222", "花村", "昔の話", "likes, tea", "O-2"):
         assert held in text
     assert "taro" not in text
     assert "今の話" not in text
     told = json.loads(text)
-    assert told["customer_ids"] == ["crm:C-77"]
+    assert told["customer_ids"] == ["crm:C-7700077"]
     assert {feed: len(found) for feed, found in told["feeds"].items()} == {
         "customers": 1, "support_tickets": 1, "orders": 2,
     }  # fmt: skip
