@@ -34,6 +34,7 @@ entries as (
             else kpi.get('matures_after', 0) }} as matures_after_days,
         {{ kpi.get('is_headline', false) | string | lower }} as is_headline,
         {{ kpi.get('is_first_based', false) | string | lower }} as is_first_based,
+        {{ kpi.get('is_to_date', false) | string | lower }} as is_to_date,
         {{ kpi.get('is_stock', false) | string | lower }} as is_stock,
         {{ kpi.get('is_as_of_only', false) | string | lower }} as is_as_of_only
     {% endfor %}
