@@ -23,7 +23,7 @@ customer_emails as (
 
 identities as (
 
-    select * from {{ ref('stg_crm__identities') }}
+    select * from {{ ref('stg_crm__delivered_identities') }}
 
 ),
 
