@@ -5,7 +5,6 @@ import json
 import resource
 import shutil
 import string
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -172,13 +171,7 @@ def _build_empty(dbt: Dbt) -> None:
 
 def _run(dbt: Dbt, *command: str) -> None:
     """Run dbt; its own words are the error where it fails."""
-    done = subprocess.run(
-        dbt.program(*command),
-        env=dbt.environment(),
-        cwd=dbt.folder,
-        capture_output=True,
-        text=True,
-    )
+    done = dbt.run(*command, is_quiet=True)
     if done.returncode:
         raise SystemExit(f"dbt {command[0]} failed:\n{done.stdout}{done.stderr}")
 

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from orchestration.company import CONFIG, Company, Settings
 from orchestration.contract import consent_purposes, load_contract
@@ -34,6 +35,38 @@ ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
 IdSystems = Mapping[str, Mapping[str, str]]
+
+
+class Order(TypedDict):
+    """What a process that has dbt imported is told to run."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str  # to run in
+    parsed: str  # dbt's file of the parsed project
+    raw: str
+    seeds: str
+
+
+def waiting() -> list[str]:
+    """The program that imports dbt, which takes seconds, and waits on its standard input for an
+    order; it ends with this process.
+    """
+    return [sys.executable, "-m", "orchestration.parsed", str(os.getpid())]
+
+
+@contextmanager
+def standby() -> Iterator[subprocess.Popen[bytes]]:
+    """Such a process, whose output is read line by line; it is gone in the end."""
+    pipe = subprocess.PIPE
+    told = environment(PYTHONUNBUFFERED="1")
+    with subprocess.Popen(
+        waiting(), stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=told
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def vars_for(company: Company, as_of: date, id_systems: IdSystems) -> dict[str, object]:
@@ -113,40 +146,48 @@ class Dbt:
         return self.folder / "target"
 
     def environment(self) -> dict[str, str]:
-        return environment(
-            KIZUNA_RAW=str(self.company.raw),
-            KIZUNA_WAREHOUSE=str(self.warehouse),
-            KIZUNA_SEEDS=str(self.reference),
-            KIZUNA_TEMP=str(self.folder / "temp"),
-            KIZUNA_SPARK=str(self.folder / "spark"),
-            DBT_TARGET_PATH=str(self.artifacts),
-            DBT_LOG_PATH=str(self.folder / "logs"),
-            DBT_LOG_LEVEL_FILE="info",  # every statement in words is a tenth of a small build
-            DBT_PROJECT_DIR=str(DBT_PROJECT),
-            DBT_PROFILES_DIR=str(DBT_PROJECT),
-            DBT_SEND_ANONYMOUS_USAGE_STATS="false",
-            DO_NOT_TRACK="1",
-        )
+        return {
+            "KIZUNA_RAW": str(self.company.raw),
+            "KIZUNA_WAREHOUSE": str(self.warehouse),
+            "KIZUNA_SEEDS": str(self.reference),
+            "KIZUNA_TEMP": str(self.folder / "temp"),
+            "KIZUNA_SPARK": str(self.folder / "spark"),
+            "DBT_TARGET_PATH": str(self.artifacts),
+            "DBT_LOG_PATH": str(self.folder / "logs"),
+            "DBT_LOG_LEVEL_FILE": "info",  # every statement in words is a tenth of a small build
+            "DBT_PROJECT_DIR": str(DBT_PROJECT),
+            "DBT_PROFILES_DIR": str(DBT_PROJECT),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+        }
 
     def arguments(self, command: Sequence[str]) -> list[str]:
         given = vars_for(self.company, self.as_of, self.id_systems)
         return [*command, "--target", self.target, "--vars", json.dumps(given)]
 
-    def program(self, *command: str) -> list[str]:
-        """`dbt <command>`, ready to start; the project is parsed first where it changed."""
+    def order(self, *command: str, **variables: str) -> str:
+        """`dbt <command>` as a process that waits is told of it; the project is parsed first where
+        it changed.
+        """
         self.prepare()
-        parsed = parsed_folder(self.target) / "partial_parse.msgpack"
-        folders = [str(self.company.raw), str(self.reference)]
-        module = [sys.executable, "-m", "orchestration.parsed", str(os.getpid())]
-        return [*module, str(parsed), *folders, *self.arguments(command)]
+        order = Order(
+            arguments=self.arguments(command),
+            environment={**self.environment(), **variables},
+            folder=str(self.folder),
+            parsed=str(parsed_folder(self.target) / "partial_parse.msgpack"),
+            raw=str(self.company.raw),
+            seeds=str(self.reference),
+        )
+        return json.dumps(order)
 
     def prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         merge_reference(self.company, self.reference)
 
-    def run(self, *command: str) -> subprocess.CompletedProcess:
-        """Run `dbt <command>` to its end, its output on this process's."""
-        return subprocess.run(self.program(*command), env=self.environment(), cwd=self.folder)
+    def run(self, *command: str, is_quiet: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run `dbt <command>` to its end, its output on this process's or, quiet, in the result."""
+        order = self.order(*command)
+        return subprocess.run(waiting(), input=order, text=True, capture_output=is_quiet)
 
 
 class DbtError(Exception):
@@ -189,7 +230,7 @@ def _parse_into(folder: Path, target: str) -> None:
         program = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
         parsed = subprocess.run(
             program + dbt.arguments(["parse", "--no-partial-parse", "--quiet", "--no-use-colors"]),
-            env={**dbt.environment(), "KIZUNA_RAW": ELSEWHERE},
+            env=environment(**{**dbt.environment(), "KIZUNA_RAW": ELSEWHERE}),
             cwd=aside,
             capture_output=True,
             text=True,

@@ -1,6 +1,7 @@
 """A night: one run for one as-of date, from the lock to what the ledger remembers of it."""
 
 import shutil
+import subprocess
 import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +85,7 @@ class Night:
     found_dead: tuple[str, ...] = ()  # runs that were killed, found by this one
     is_full: bool = False  # builds even where nothing is new
     stands: publishing.Version | None = None  # what it is known to leave as it is
+    dbt_process: subprocess.Popen[bytes] | None = None  # which waits for its order
     began: float = field(default_factory=time.monotonic)
 
     @property

@@ -1,10 +1,12 @@
-"""dbt's command line over the project as it was parsed before: `… PID MANIFEST RAW SEEDS build …`.
+"""A process with dbt imported, which runs it over the project as it was parsed before, once an
+`Order` comes on its standard input: `python -m orchestration.parsed PID`.
 
 dbt alone parses the whole project anew whenever a var changes, and the as-of date is one. What
 it may decide while parsing depends on no var but `event_times`, which is of the project's own
 contract; where raw and the seeds lie is put in here.
 """
 
+import json
 import os
 import signal
 import sys
@@ -17,7 +19,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import SeedNode
 from dbt.parser.manifest import extended_mashumuro_decoder
 
-from orchestration.dbt import ELSEWHERE
+from orchestration.dbt import ELSEWHERE, Order
 from orchestration.unheard import pass_over_unheard
 
 LOOKS = 0.1  # seconds between two looks whether the night lives
@@ -38,6 +40,15 @@ def load_manifest(path: Path, raw: str, seeds: str) -> Manifest:
     return manifest
 
 
+def run(order: Order) -> None:
+    """Become dbt's command line for what is asked; ends the process."""
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.argv = ["dbt", *order["arguments"]]
+    pass_over_unheard()
+    cli(obj={"manifest": load_manifest(Path(order["parsed"]), order["raw"], order["seeds"])})
+
+
 def end_with(parent: int) -> None:
     """End as soon as the process is gone that started this one: when a night is killed, what it
     started must not go on beside the next.
@@ -48,8 +59,6 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    pid, path, raw, seeds, *command = sys.argv[1:]
-    sys.argv = ["dbt", *command]
-    threading.Thread(target=end_with, args=[int(pid)], daemon=True).start()
-    pass_over_unheard()
-    cli(obj={"manifest": load_manifest(Path(path), raw, seeds)})
+    threading.Thread(target=end_with, args=[int(sys.argv[1])], daemon=True).start()
+    if told := sys.stdin.read():
+        run(json.loads(told))

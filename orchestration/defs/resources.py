@@ -13,6 +13,7 @@ from orchestration import progress
 from orchestration.alerting.sending import send
 from orchestration.alerting.words import not_begun, of_night
 from orchestration.company import load_company
+from orchestration.dbt import standby
 from orchestration.hastening import hasten
 from orchestration.live.readiness import refuse_unready
 from orchestration.lock import LockHeld
@@ -64,7 +65,8 @@ def night(context: dg.InitResourceContext) -> Iterator[Night]:
             raise
         if context.instance:
             fail_the_dead(context.instance)
-        # it takes seconds to import, and is wanted only after the first files are landed
+        # they take seconds to import, and are wanted only after the files are landed
+        opened.dbt_process = stack.enter_context(standby())
         threading.Thread(target=great_expectations).start()
         yield opened
     if context.instance:

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
@@ -66,21 +67,20 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
     if night.is_unchanged:
         progress.done(f"nothing is new since {night.version.run}, which stands")
         return
-    dbt = night.dbt
-    invocation = DbtCliInvocation.run(
-        args=dbt.program(*BUILD),
-        env={**dbt.environment(), "DBT_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"},
+    invocation = DbtCliInvocation(
+        process=night.dbt_process,
         manifest=manifest(),
         dagster_dbt_translator=translator,
         project_dir=DBT_PROJECT,
-        target_path=dbt.artifacts,
+        target_path=night.dbt.artifacts,
         raise_on_error=False,
         context=context,
-        adapter=None,
         cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
     )
     building: list[str] = []
     try:
+        with suppress(BrokenPipeError), night.dbt_process.stdin as told:
+            told.write(night.dbt.order(*BUILD, DBT_LOG_FORMAT="json").encode())
         yield from _followed(invocation, context, building)
     except BaseException:  # Dagster too may stop listening: nothing is built behind its back
         invocation.process.kill()

@@ -1,30 +1,25 @@
 {#- A need may name alternatives: `orders or subscriptions`. A feed of which never a row arrived,
     but headers alone, is as good as none: its counts are unknown, and not 0. -#}
+{%- set rows = [] -%}
+{%- for kpi in kpi_entries() -%}
+    {%- for need in kpi.rests_on -%}
+        {%- set position = loop.index -%}
+        {%- for alternative in need.split(' or ') -%}
+            {%- set texts = [kpi.code, need, need.split('.')[0], alternative.split('.')[0]] -%}
+            {%- do rows.append(
+                "('" ~ texts | join("', '") ~ "', " ~ position ~ ', '
+                ~ ('false' if '.' in need else 'true') ~ ')'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endfor -%}
 with
 
 alternatives as (
 
-    {% for kpi in kpi_entries() -%}
-    {% set outer = loop -%}
-    {% for need in kpi.rests_on -%}
-    {% set inner = loop -%}
-    {% for alternative in need.split(' or ') -%}
-    {{ 'union all' if not (outer.first and inner.first and loop.first) }}
-    select
-        '{{ kpi.code }}' as kpi,
-        {{ inner.index }} as position,
-        '{{ need }}' as need,
-        '{{ need.split(".")[0] }}' as feed,
-        '{{ alternative.split(".")[0] }}' as alternative,
-        {{ 'false' if '.' in need else 'true' }} as is_required
-    {% endfor -%}
-    {% endfor -%}
-    {%- else -%}
-    select
-        cast(null as string) as kpi, 1 as position,
-        cast(null as string) as need, cast(null as string) as feed,
-        cast(null as string) as alternative, true as is_required
-    {%- endfor %}
+    select * from (values
+        {{ rows | join(',\n        ') }}
+    ) as needs (kpi, need, feed, alternative, position, is_required)
 
 ),
 
