@@ -1,5 +1,7 @@
 """Nights from the command line: one, those that were missed, and Dagster's pages for all."""
 
+import atexit
+import gc
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +71,8 @@ def _night(company: "Company", day: date, wait: float, is_full: bool = False) ->
     from orchestration.publishing import PublishError, find
     from orchestration.running import run_night
 
+    # what it leaves in memory goes with the process: looking through it takes seconds
+    atexit.register(gc.freeze)
     screen = console()
     screen.print(f"Night of {company.settings.name} as of {day}")
     with report.Terminal(screen) as terminal, progress.told_to(terminal):
