@@ -10,7 +10,9 @@ from datetime import date
 
 import pytest
 
+from orchestration.dbt import manifest
 from tests.landed import Landed, land
+from tests.test_catalog import entries
 
 AS_OF = date(2026, 6, 30)
 FILES = {
@@ -42,6 +44,13 @@ def test_every_model_makes_of_hand_worked_rows_what_is_written_beside_it(shop):
     wrong = {name: status for name, status in told.items() if status not in ("success", "pass")}
     assert not wrong
     assert any(name.startswith("unit_test.") for name in told)
+
+
+def test_every_kpi_has_a_figure_that_was_worked_out_by_hand():
+    tests = manifest()["unit_tests"].values()
+    rows = [row for test in tests for row in test["expect"]["rows"] or []]
+    worked_out = {row.get("kpi") for row in rows if {"numerator", "value"} & row.keys()}
+    assert {kpi["code"] for kpi in entries()} - worked_out == set()
 
 
 def test_what_arrived_is_told_apart(shop):

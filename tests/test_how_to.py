@@ -74,11 +74,12 @@ def query(entry, tmp_path_factory) -> Query:
 
 
 def add(entry: str, project: Path) -> None:
-    """Put the entry where it says, at the end of the file's list, and touch nothing else."""
+    """Put the entry where it says, at the head of the file's list, and touch nothing else."""
     file = project / entry.splitlines()[0].removeprefix("# ")
-    kept = file.read_text(encoding="utf-8").rstrip("\n")
-    indent = re.search(r"^ *(?=- code: )", kept, re.MULTILINE).group()
-    file.write_text(f"{kept}\n\n{textwrap.indent(entry, indent)}\n", encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    head, first, rest = re.split("^( *- code: )", text, maxsplit=1, flags=re.MULTILINE)
+    added = textwrap.indent(entry, " " * first.index("-"))
+    file.write_text(f"{head}{added}\n{first}{rest}", encoding="utf-8")
 
 
 def customer(name: str) -> dict:

@@ -92,7 +92,7 @@ case
     per KPI, grain, period and cut. `by_person` adds the cuts by a person's attributes
     as they were at the period's start. Every expression is computed once. -#}
 {% macro measure(collapsed, by_person=true) %}
-{%- set kpis = model.config.meta.kpis -%}
+{%- set kpis = kpis_of_model() -%}
 {%- set parts = ['numerator', 'denominator', 'extra', 'n', 'persons'] -%}
 {%- set expressions = [] -%}
 {%- for kpi in kpis -%}
@@ -205,6 +205,9 @@ measured as (
 
 select * from measured
 {% endmacro %}
+
+{#- The entries beside this model: dbt does not show them to a unit test, which says them. -#}
+{% macro kpis_of_model() %}{{ return(model.config.meta.kpis) }}{% endmacro %}
 
 {#- A part of a KPI's entry, with what follows from its kind where the entry is silent. -#}
 {% macro kpi_part(kpi, part) -%}
