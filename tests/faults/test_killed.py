@@ -14,6 +14,7 @@ from faults.fixtures import Seen
 from faults.small_night import Shop
 
 from orchestration.company import load_company
+from orchestration.dbt import standby
 from orchestration.defs.warehouse import _killed
 from orchestration.ledger import Ledger
 from orchestration.lock import holder
@@ -129,6 +130,15 @@ def test_dbt_ends_with_the_night_that_started_it(tmp_path):
         time.sleep(0.1)
     os.kill(dbt, signal.SIGKILL)
     raise AssertionError("it goes on without its night")
+
+
+def test_what_waits_to_be_told_what_dbt_shall_run_ends_where_nobody_does():
+    with standby() as process:
+        process.stdin.close()
+        assert process.wait(60) == 0
+    with standby() as process:
+        pass  # a night without news, or one that was stopped before
+    assert process.returncode == -signal.SIGKILL
 
 
 def lives(process: int) -> bool:
