@@ -46,6 +46,7 @@ FAULTS = (
             "test_night.py::test_what_a_killed_night_left_is_swept_and_written_down",
             f"{KILLED}::test_a_killed_night_frees_the_lock_at_once",
             f"{KILLED}::test_dbt_ends_with_the_night_that_started_it",
+            f"{KILLED}::test_what_waits_to_be_told_what_dbt_shall_run_ends_where_nobody_does",
             f"{AT_ONCE}::test_a_night_waits_for_the_one_before_it_that_is_then_killed",
             f"{SERVICES}::test_pages_and_daemon_on_postgresql_killed_in_a_night_go_on_with_the_next",
         ),
