@@ -32,6 +32,7 @@ class Cared(Engaged):
         self.deliver_again("subscription_changes", "crm", list(self.terms()), term_ends_at=[None])
         self.promoted()
         self.watched()
+        self.deliver("support_tickets", "help", list(self.insistent()))
         return self.deliveries
 
     def ticket(self, number: int) -> Row:
@@ -43,6 +44,12 @@ class Cared(Engaged):
             "opened_at": opened_at,
             "resolved_at": self.pick(None, opened_at, self.soon(opened_at), self.soon(opened_at)),
         }
+
+    def insistent(self) -> Iterator[Row]:
+        """Somebody who never asked before and asks three times in the last week."""
+        for i in range(3):
+            ticket = {"ticket_id": f"I{i}", "customer_id": "I", "requester_email": None}
+            yield {**ticket, "opened_at": self.aged(2 + i), "resolved_at": None}
 
     def consents(self, number: int) -> Iterator[Row]:
         """Words given and taken back, some of both in one instant."""

@@ -100,24 +100,13 @@ def test_every_person_is_scored_as_computed_apart(case):
 @every_case
 def test_the_health_of_every_person_is_that_computed_apart(case):
     _, engagement, warehouse = case
-    expected = health_rows(engagement, Health(engagement.facts, engagement))
+    health = Health(engagement.facts, engagement)
+    expected = {(person,): health.row(person) for person in Journeys(engagement).shown}
     told = mart_differences(warehouse, "customers", ["person_key"], expected)
     assert not told, f"{len(told)} of {len(expected)} persons differ\n{summary(told)}"
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_every_part_of_the_health_varies(case):
-    """What is the same for everybody would be compared with nothing."""
-    engagement = Engagement(facts_of(given_for(case, Cared)))
-    health = Health(engagement.facts, engagement)
-    expected = health_rows(engagement, health)
     for name in health.components:
         assert different(expected, f"health_{name}_score") > 3, name
     assert different(expected, "health_band") == 4
-
-
-def health_rows(engagement: Engagement, health: Health) -> dict[tuple, dict[str, Any]]:
-    return {(person,): health.row(person) for person in Journeys(engagement).shown}
 
 
 @every_case
