@@ -31,6 +31,7 @@ NO_DEFINITIONS = (
     "person_decisions.csv",
 )
 DEV = "dev"  # the work folder of dbt by hand
+KEPT = "kept"  # the work folder of what the last night left for the next
 ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 
@@ -132,6 +133,7 @@ class Dbt:
     id_systems: IdSystems
     folder: Path  # of this run; dbt writes here and nowhere else
     target: str = "duckdb"
+    builds_on: bool = False  # the warehouse is that of the night before, to go on in
 
     @property
     def warehouse(self) -> Path:
@@ -161,8 +163,11 @@ class Dbt:
             "DO_NOT_TRACK": "1",
         }
 
+    def vars(self) -> dict[str, object]:
+        return vars_for(self.company, self.as_of, self.id_systems)
+
     def arguments(self, command: Sequence[str]) -> list[str]:
-        given = vars_for(self.company, self.as_of, self.id_systems)
+        given = {**self.vars(), "builds_on_before": self.builds_on}
         return [*command, "--target", self.target, "--vars", json.dumps(given)]
 
     def order(self, *command: str, **variables: str) -> str:

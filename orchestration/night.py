@@ -13,10 +13,10 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from orchestration import publishing
+from orchestration import kept, progress, publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import DEV, Dbt
+from orchestration.dbt import DEV, KEPT, Dbt
 from orchestration.disk import discard
 from orchestration.examination import refuse_wrong_keys
 from orchestration.ingest import duck
@@ -264,6 +264,10 @@ class Night:
         self.version = publishing.publish(
             self.company, self.run.run_id, self.dbt.warehouse, marts, self._about(), tonight
         )
+        try:
+            kept.keep(self.dbt)
+        except OSError as error:
+            progress.warn(f"the next night makes everything anew: {error}")
         return self.version
 
     @cached_property
@@ -376,7 +380,7 @@ def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:
         ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
     publishing.sweep(company)
     for left in company.work.glob("*"):
-        if left.name != DEV:
+        if left.name not in (DEV, KEPT):
             discard(left)
     return tuple(dead)
 

@@ -103,3 +103,44 @@ def test_every_condition_of_a_left_join_names_what_is_joined(manifest):
             ]
     assert seen > 100
     assert not wrong
+
+
+# What of a day in them is known once it is over: rows of days to come are of who orders on these.
+CALENDAR = "model.kizuna.int_period_days"
+
+
+def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
+    """A table of which a night keeps the rows of persons whom nothing touched reads, itself and by
+    views, what is kept as well, seeds, and else just what fingerprints are made of; no as-of date.
+    """
+    by_id = {node["unique_id"]: node for node in models(manifest)}
+    kept = {id: node for id, node in by_id.items() if "kept_by" in node["config"]["meta"]}
+    assert len(kept) >= 6
+    told = set(kept) | {CALENDAR}
+    for name in (
+        "int_person_fingerprints",
+        "int_purchaser_fingerprints",
+        "int_touched_persons",
+        "int_touched_purchasers",
+    ):
+        node = by_id[f"model.kizuna.{name}"]
+        told |= {node["unique_id"], *node["depends_on"]["nodes"]}
+    wrong = []
+    for node in kept.values():
+        by = node["config"]["meta"]["kept_by"]
+        if set(re.findall(r"touched\('\w+', '(\w+)'\)", node["raw_code"])) != {by}:
+            wrong.append(f"{node['name']} reads rows of others than those it makes anew")
+        reads = list(node["depends_on"]["nodes"])
+        for parent in reads:
+            view = by_id.get(parent)
+            if parent.startswith("seed.") or parent in told:
+                continue
+            if view and view["config"]["materialized"] == "view":
+                reads += view["depends_on"]["nodes"]
+            else:
+                wrong.append(f"{node['name']} reads {parent}")
+        if node["config"]["materialized"] != "table":
+            wrong.append(f"{node['name']} is no table")
+        if "as_of" in node["raw_code"]:
+            wrong.append(f"{node['name']} asks for the as-of date")
+    assert not wrong

@@ -4,12 +4,17 @@
 
 {% materialization table, adapter='duckdb' %}
 {%- set relation = this.incorporate(type='table') -%}
+{%- set kept_by = config.get('meta', {}).get('kept_by') -%}
+{% if kept_by and builds_on_before() %}
+{% set rows = renew(relation, kept_by, compiled_code) %}
+{% else %}
 {{ drop_relation_if_exists(load_cached_relation(this)) }}
 {% call statement('main', fetch_result=True) -%}
     {{ create_table_as(False, relation, compiled_code) }}
 {%- endcall %}
 {#- DuckDB answers with the rows that it wrote, which dbt drops: told so, it tells the night. -#}
 {% set rows = load_result('main').data[0][0] %}
+{% endif %}
 {% do store_raw_result('main', message=rows ~ ' rows', code='', rows_affected=rows) %}
 {% do adapter.commit() %}
 {{ return({'relations': [relation]}) }}

@@ -17,7 +17,7 @@ from dagster_dbt import (
 from dbt.version import get_installed_version
 from packaging.version import Version
 
-from orchestration import progress, publishing
+from orchestration import kept, progress, publishing
 from orchestration.dbt import fingerprint, manifest
 from orchestration.defs.resources import days
 from orchestration.ingest import duck
@@ -78,9 +78,10 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         cli_version=Version(get_installed_version().to_version_string(skip_matcher=True)),
     )
     building: list[str] = []
+    dbt = night.dbt if night.is_full else kept.resume(night.dbt)
     try:
         with suppress(BrokenPipeError), night.dbt_process.stdin as told:
-            told.write(night.dbt.order(*BUILD, DBT_LOG_FORMAT="json").encode())
+            told.write(dbt.order(*BUILD, DBT_LOG_FORMAT="json").encode())
         yield from _followed(invocation, context, building)
     except BaseException:  # Dagster too may stop listening: nothing is built behind its back
         invocation.process.kill()

@@ -1,8 +1,9 @@
+{{ config(meta={'kept_by': 'int_touched_persons'}) }}
 with
 
 items as (
 
-    select * from {{ ref('int_order_items') }}
+    select * from {{ touched('int_order_items', 'int_touched_persons') }}
     where quantity > 0 and person_key is not null
 
 ),

@@ -1,16 +1,17 @@
 {#- What is bought of a category goes with its order from here on: to the order as a whole
     (`int_purchases`), and to its part of that category (`int_purchases_by_category`). -#}
+{{ config(meta={'kept_by': 'int_touched_persons'}) }}
 with
 
 items as (
 
-    select * from {{ ref('int_order_items') }}
+    select * from {{ touched('int_order_items', 'int_touched_persons') }}
 
 ),
 
 bought as (
 
-    select * from {{ ref('int_bought_items') }}
+    select * from {{ touched('int_bought_items', 'int_touched_persons') }}
 
 ),
 
@@ -18,6 +19,7 @@ gathered as (
 
     select
         items.order_key,
+        items.person_key,
         coalesce(items.category, 'unknown') as category,
         max(case when items.quantity > 0 then 1 else 0 end) = 1 as is_bought,
         sum(items.line_amount) as goods_amount,
@@ -35,7 +37,7 @@ gathered as (
 
     from items
     left join bought on items.order_item_key = bought.order_item_key
-    group by items.order_key, coalesce(items.category, 'unknown')
+    group by items.order_key, items.person_key, coalesce(items.category, 'unknown')
 
 )
 

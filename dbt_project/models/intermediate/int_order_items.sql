@@ -1,3 +1,4 @@
+{{ config(meta={'kept_by': 'int_touched_persons'}) }}
 with
 
 items as (
@@ -8,7 +9,7 @@ items as (
 
 orders as (
 
-    select * from {{ ref('int_orders') }}
+    select * from {{ touched('int_orders', 'int_touched_persons') }}
 
 ),
 

@@ -1,14 +1,15 @@
+{{ config(meta={'kept_by': 'int_touched_persons'}) }}
 with
 
 orders as (
 
-    select * from {{ ref('int_orders') }}
+    select * from {{ touched('int_orders', 'int_touched_persons') }}
 
 ),
 
 items as (
 
-    select * from {{ ref('int_order_items') }}
+    select * from {{ touched('int_order_items', 'int_touched_persons') }}
 
 ),
 

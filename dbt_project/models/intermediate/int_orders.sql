@@ -138,6 +138,19 @@ described as (
     from numbered
     left join persons on numbered.person_key = persons.person_key
 
+),
+
+-- whoever made it had the time to come back
+matured as (
+
+    select
+        *,
+        is_first_order
+        and {{ add_days('ordered_date', var('first_repeat_days')) }} <= {{ as_of_date() }}
+            as is_matured_first_order
+
+    from described
+
 )
 
-select * from described
+select * from matured

@@ -2,33 +2,33 @@
     was bought are counted in one pass. What is new is told apart by dates, which are compared
     with a period's start: so a person's history is read once, however many periods look back
     on it. -#}
+{{ config(meta={'kept_by': 'int_touched_purchasers'}) }}
 {%- set first_repeat_until = add_days('orders.ordered_date', var('first_repeat_days')) -%}
-{%- set is_matured_first = 'orders.is_first_order and ' ~ first_repeat_until ~ ' <= ' ~ as_of_date() -%}
 {%- set measures = dict(purchase_measures(), **nothing_of(first_purchase_sums())) -%}
 with
 
 orders as (
 
-    select * from {{ ref('int_order_values') }}
+    select * from {{ touched('int_order_values', 'int_touched_purchasers') }}
 
 ),
 
 refunds as (
 
-    select * from {{ ref('int_refunds') }}
+    select * from {{ touched('int_refunds', 'int_touched_purchasers') }}
 
 ),
 
 categories as (
 
-    select * from {{ ref('int_order_categories') }}
+    select * from {{ touched('int_order_categories', 'int_touched_purchasers') }}
 
 ),
 
 -- a grade first reached with the first of its family is higher than no other
 grades as (
 
-    select * from {{ ref('int_bought_items') }}
+    select * from {{ touched('int_bought_items', 'int_touched_purchasers') }}
     where first_graded_date < first_as_high_date
 
 ),
@@ -75,8 +75,8 @@ streamed as (
             'goods_amount': 'orders.goods_amount',
             'profit_amount': 'orders.profit_amount',
             'first_orders': 'case when orders.is_first_order then 1 else 0 end',
-            'first_orders_matured': 'case when ' ~ is_matured_first ~ ' then 1 else 0 end',
-            'first_orders_repeated': 'case when ' ~ is_matured_first
+            'first_orders_matured': 'case when orders.is_matured_first_order then 1 else 0 end',
+            'first_orders_repeated': 'case when orders.is_matured_first_order'
                 ~ ' and orders.next_ordered_date <= ' ~ first_repeat_until
                 ~ ' then 1 else 0 end',
             'second_ordered_date':

@@ -1,16 +1,17 @@
 {#- What a person bought and gave back in a month, of which quarters and years are added up: so a
     stream is read once for all three. -#}
+{{ config(meta={'kept_by': 'int_touched_purchasers'}) }}
 with
 
 purchases as (
 
-    select * from {{ ref('int_purchases') }}
+    select * from {{ touched('int_purchases', 'int_touched_purchasers') }}
 
 ),
 
 by_category as (
 
-    select * from {{ ref('int_purchases_by_category') }}
+    select * from {{ touched('int_purchases_by_category', 'int_touched_purchasers') }}
 
 ),
 

@@ -1,0 +1,69 @@
+{#- A night may go on in the warehouse of the one before it: of a table that is `kept_by` a model of
+    touched persons, each of whose rows is made of nothing but rows of its person, it then makes
+    the rows of those anew, and of nobody, and leaves all others as they are. -#}
+
+{#- Whether it does; while the project is parsed everything that it would read is named. -#}
+{% macro builds_on_before() %}
+{{ return(target.type == 'duckdb' and (not execute or var('builds_on_before', false))) }}
+{% endmacro %}
+
+{#- The rows of a model that are of touched persons, or of nobody; all of them where everything
+    is made anew. -#}
+{% macro touched(model, by) -%}
+{%- if builds_on_before() -%}
+(
+        select * from {{ ref(model) }}
+        where person_key is null or person_key in (select person_key from {{ ref(by) }})
+    ) as {{ model }}
+{%- else -%}
+{{ ref(model) }}
+{%- endif -%}
+{%- endmacro %}
+
+{#- Make the rows of touched persons in a table anew; the rows that it then has. -#}
+{% macro renew(relation, by, sql) %}
+{%- set persons = relation.incorporate(path={'identifier': by}) -%}
+{% call statement('gone') -%}
+    delete from {{ relation }}
+    where person_key is null or person_key in (select person_key from {{ persons }})
+{%- endcall %}
+{% call statement('main') -%}
+    insert into {{ relation }} {{ sql }}
+{%- endcall %}
+{{ return(run_query('select count(*) from ' ~ relation)[0][0]) }}
+{% endmacro %}
+
+{#- Fingerprints say what is touched by how they differ from those of the night before, which are
+    set aside before anything is made. -#}
+{% macro set_fingerprints_aside() %}
+{%- if execute and builds_on_before() -%}
+{%- for node in graph.nodes.values() if node.name[-13:] == '_fingerprints' %}
+drop table if exists {{ node.schema }}.earlier_{{ node.name }};
+alter table {{ node.schema }}.{{ node.name }} rename to earlier_{{ node.name }};
+{%- endfor -%}
+{%- endif -%}
+{% endmacro %}
+
+{#- The persons whose fingerprint is another than the night before. -#}
+{% macro differing_persons(fingerprints) -%}
+select coalesce(now.person_key, earlier.person_key) as person_key
+    from {{ fingerprints }} as now
+    full join
+        {{ fingerprints.schema }}.{{ 'earlier_' if builds_on_before() }}{{ fingerprints.identifier }} as earlier
+        on now.person_key = earlier.person_key
+    where now.fingerprint is distinct from earlier.fingerprint
+{%- endmacro %}
+
+{#- A number that changes with anything that a row of `relation` says, but for how and when that
+    was delivered. -#}
+{% macro fingerprint_of(relation, alias, more=[]) -%}
+{%- set delivery = ['source_file', 'source_row', 'delivered_at', 'stated_at', 'updated_at'] -%}
+{%- set names = [] -%}
+{%- if execute -%}
+    {%- for column in adapter.get_columns_in_relation(relation)
+        if column.name not in delivery -%}
+        {%- do names.append(alias ~ '.' ~ column.name) -%}
+    {%- endfor -%}
+{%- endif -%}
+{{ hash_of(names + more) }}
+{%- endmacro %}

@@ -1,0 +1,229 @@
+"""A night that builds on the warehouse of the one before: every table equals that of a full one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from orchestration.company import load_company
+from orchestration.dbt import Dbt
+from tests.differences import raw_data
+from tests.made_up import MadeUp, given_for
+from tests.raw_data import DELIVERED_AT, RawData
+
+MODELS = "+int_purchases_measured"
+# what tells how a table was made, and not what is in it
+ABOUT_MAKING = ("int_touched_persons", "int_touched_purchasers")
+COUNTED = """
+    select schema_name, table_name from duckdb_tables()
+    where database_name = 'anew' and not list_contains(?, table_name)
+"""
+
+
+@dataclass
+class Nights:
+    """Nights over growing raw data, each built on the one before it and once more in full."""
+
+    raw: RawData
+    id_systems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    count: int = 0
+
+    def night(self, as_of: date) -> set[str]:
+        """The persons whose purchases were made anew; every table is that of a full night."""
+        self.count += 1
+        built = self._build(as_of, "built", builds_on=self.count > 1)
+        if self.count == 1:
+            return set()
+        anew = self._build(as_of, f"anew-{self.count}")
+        with duckdb.connect() as connection:
+            connection.execute(f"attach '{built}' as built (read_only)")
+            connection.execute(f"attach '{anew}' as anew (read_only)")
+            tables = connection.execute(COUNTED, [list(ABOUT_MAKING)]).fetchall()
+            assert len(tables) > 20
+            different = [".".join(t) for t in tables if _differ(connection, ".".join(t))]
+            assert not different, f"night {self.count}: {different}"
+            touched = connection.sql("from built.intermediate.int_touched_purchasers").fetchall()
+        return {person for (person,) in touched}
+
+    def _build(self, as_of: date, name: str, builds_on: bool = False) -> Path:
+        self.raw.write_ledger()
+        folder = self.raw.company / "data" / "work" / name
+        company = load_company(self.raw.company)
+        dbt = Dbt(company, as_of, self.id_systems, folder, builds_on=builds_on)
+        only = ("--exclude-resource-type", "unit_test", "test")
+        done = dbt.run("build", "--quiet", *only, "--select", MODELS, is_quiet=True)
+        assert done.returncode == 0, done.stdout
+        return dbt.warehouse
+
+
+def _differ(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    one, other = f"from built.{table}", f"from anew.{table}"
+    found = connection.sql(f"({one} except all {other}) union all ({other} except all {one})")
+    return bool(found.fetchone())
+
+
+class Shop:
+    """Ten customers who ordered on the first of each month of 2025, and what comes after."""
+
+    def __init__(self, folder: Path) -> None:
+        self.raw = RawData(folder / "company", {"name": "One night on another"})
+        self.nights = Nights(self.raw, {"customer_id": {"shop": "crm"}})
+        self.customers = [
+            {"customer_id": f"c{n}", "email": f"c{n}@x", "created_at": datetime(2024, 12, 1)}
+            for n in range(10)
+        ]
+        self.deliver("customers", "crm", self.customers)
+        self.prices = [
+            {"product_id": name, "category": name, "product_family": family, "grade": grade}
+            | {"unit_cost": Decimal(40), "list_price": Decimal(100), "currency": currency}
+            for name, family, grade, currency in (
+                ("tea", "drinks", 1, "JPY"),
+                ("wine", "drinks", 2, "USD"),
+                ("pots", None, None, "JPY"),
+            )
+        ]
+        self.deliver("products", "shop", self.prices)
+        for person in range(10):
+            days = [date(2025, month, 1) for month in range(1, 13)]
+            self.order(f"c{person}", *days, product="pots" if person == 7 else "tea")
+
+    def deliver(self, feed: str, system: str, rows: list[dict[str, Any]]) -> None:
+        """A load that is newer than all before it."""
+        self.raw.deliver(feed, system, rows, DELIVERED_AT + timedelta(hours=len(self.raw.loads)))
+
+    def order(
+        self,
+        customer: str | None,
+        *days: date,
+        product: str = "tea",
+        name: str | None = None,
+        total: int = 90,
+        **more: Any,
+    ) -> None:
+        """An order of one line on each of those days, in one load."""
+        ids = [name or f"{customer}-{day}" for day in days]
+        orders = [
+            {"order_id": id, "customer_id": customer, "status": "paid", "currency": "JPY"}
+            | {"ordered_at": datetime.combine(day, datetime.min.time()), **more}
+            for id, day in zip(ids, days, strict=True)
+        ]
+        lines = [
+            {"order_item_id": f"{id}-1", "order_id": id, "product_id": product}
+            | {"quantity": 1, "line_total": Decimal(total)}
+            for id in ids
+        ]
+        self.deliver("orders", "shop", orders)
+        self.deliver("order_items", "shop", lines)
+
+
+def persons(*numbers: int) -> set[str]:
+    return {f"crm:c{number}" for number in numbers}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(tmp_path_factory.mktemp("kept"))
+    shop.nights.night(date(2026, 2, 1))
+    return shop
+
+
+def test_late_rows_touch_those_who_ordered(shop):
+    """Rows 1, 30 and 400 days late, the last of all days first, and one for each of two days."""
+    day = date(2026, 2, 2)
+    for customer, late in (("c3", 400), ("c1", 1), ("c2", 30)):
+        shop.order(customer, day - timedelta(days=late))
+    shop.order("c4", day, day - timedelta(days=3))
+    assert shop.nights.night(day) == persons(1, 2, 3, 4)
+
+
+def test_restated_and_corrected_rows_touch_those_they_are_of_and_were_of(shop):
+    """An order with another total, one that is another's after all, one cancelled, a line whose
+    product is another, and a guest whom an e-mail makes a person.
+    """
+    shop.order("c1", date(2025, 3, 1), total=200)
+    shop.order("c3", date(2025, 4, 1), name="c2-2025-04-01")
+    shop.order("c4", date(2025, 5, 1), status="cancelled", cancelled_at=datetime(2026, 1, 1))
+    shop.order("c5", date(2025, 6, 1), product="wine")
+    shop.order(None, date(2025, 7, 1), name="guest", email="c6@new")
+    corrected = {**shop.customers[6], "email": "c6@new"}
+    shop.deliver("customers", "crm", [corrected])
+    assert shop.nights.night(date(2026, 2, 3)) == persons(1, 2, 3, 4, 5, 6)
+
+
+def test_ids_of_one_person_touch_both(shop):
+    """Somebody decided that two customers are one: what was of either is now of one of them."""
+    columns = "system,customer_id,other_system,other_customer_id,verdict,reason"
+    shop.raw.reference("person_decisions.csv", f"{columns}\ncrm,c8,crm,c9,same,they said so\n")
+    shop.raw.link(date(2026, 2, 4), shop.nights.id_systems)
+    assert shop.nights.night(date(2026, 2, 4)) >= persons(8, 9)
+
+
+def test_prices_and_grades_touch_who_bought_of_the_family(shop):
+    """Wine becomes of a lower grade and dearer: of tea too another grade is now the highest."""
+    (wine,) = [row for row in shop.prices if row["product_id"] == "wine"]
+    changed = wine | {"grade": 0, "unit_cost": Decimal(50)}
+    shop.deliver("products", "shop", [changed])
+    touched = shop.nights.night(date(2026, 2, 5))
+    assert persons(0, 1) < touched and not touched & persons(7)
+
+
+def test_a_refund_touches_the_purchases_alone(shop):
+    refund = {"refund_id": "r1", "order_id": "c7-2025-03-01", "amount": Decimal(30)}
+    shop.deliver("refunds", "shop", [{**refund, "refunded_at": datetime(2026, 2, 6)}])
+    assert shop.nights.night(date(2026, 2, 6)) == persons(7)
+
+
+def test_a_file_that_is_superseded_touches_whom_it_had(shop):
+    """The file of c0's lines comes again, with one line less and one of c7's."""
+    superseded = next(load for load in shop.raw.loads if load["feed"] == "order_items")
+    superseded["is_superseded"] = True
+    lines = [
+        {"order_item_id": f"{order}-1", "order_id": order, "product_id": "tea"}
+        | {"quantity": 2, "line_total": Decimal(180)}
+        for order in [f"c0-{date(2025, month, 1)}" for month in range(1, 12)] + ["c7-2025-05-01"]
+    ]
+    shop.deliver("order_items", "shop", lines)
+    assert shop.nights.night(date(2026, 2, 7)) == persons(0, 7)
+
+
+def test_a_day_that_goes_by_touches_whose_first_order_matured(shop):
+    """A new customer's first order is ninety days old; and a day later nothing is another."""
+    shop.order("c99", date(2026, 2, 8))
+    matures = date(2026, 2, 8) + timedelta(days=90)
+    assert shop.nights.night(date(2026, 2, 8)) == persons(99)
+    assert shop.nights.night(matures - timedelta(days=1)) == set()
+    assert shop.nights.night(matures) == persons(99)
+
+
+def test_a_night_for_an_earlier_day_takes_back_what_came_after(shop):
+    assert persons(99) < shop.nights.night(date(2026, 1, 31))
+
+
+SWEEP = pytest.param(range(40, 52), marks=pytest.mark.sweep, id="sweep")
+
+
+@pytest.mark.parametrize("seeds", [pytest.param(range(31, 33), id="sample"), SWEEP])
+def test_random_deliveries_in_any_order(seeds, tmp_path):
+    """A made-up company's rows in four nights, cut at random, with days that go back and forth."""
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        case = {"seed": seed, "as_of": date(2025, 8, 20), "shops": ["shop", "pos"][: 1 + seed % 2]}
+        given = given_for(case, MadeUp)
+        raw = raw_data(replace(given, deliveries=[]), tmp_path / str(seed))
+        nights = Nights(raw, given.id_systems)
+        parts: list[list] = [[], [], [], []]
+        for delivery in given.deliveries:
+            turns = random.choice(4, size=len(delivery.rows), p=[0.8, 0.08, 0.08, 0.04])
+            for turn, part in enumerate(parts):
+                rows = [r for r, t in zip(delivery.rows, turns, strict=True) if t == turn]
+                part.append((delivery, rows))
+        for part in parts:
+            for delivery, rows in part:
+                raw.deliver(delivery.feed, delivery.system, rows, delivery.delivered_at)
+            nights.night(given.as_of + timedelta(days=int(random.integers(-40, 40))))
