@@ -1,6 +1,6 @@
 """The warehouse that a night leaves to the next one, which goes on in it.
 
-It is a cache: a night that finds none, or one that is made in another way, makes everything anew.
+It is a cache: a night that finds none, or one that was made in another way, makes everything anew.
 It lies among the work files, where an erasure and a new key leave nothing of it.
 """
 
@@ -8,22 +8,27 @@ import hashlib
 import json
 from dataclasses import replace
 from importlib import metadata
+from typing import Any
 
 from orchestration.company import Company
 from orchestration.dbt import KEPT, Dbt, company_fingerprint, fingerprint
 from orchestration.disk import discard, fsync
+from orchestration.ledger import Ledger
 
-MADE_WITH = "made_with"  # the file that says how the warehouse beside it was made
+MADE_OF = "made_of.json"  # beside the warehouse
 
 
-def made_with(dbt: Dbt) -> str:
-    """A name for everything but raw data that rows of a warehouse depend on: the project, its
-    settings and tables, and the programs. The as-of date shows in the rows themselves.
+def made_of(dbt: Dbt) -> dict[str, Any]:
+    """What rows of a warehouse depend on: a name for the project, its settings and tables, and the
+    programs; and the loads that there were. The as-of date shows in the rows themselves.
     """
     given = {name: value for name, value in dbt.vars().items() if name != "as_of_date"}
     programs = {name: metadata.version(name) for name in ("duckdb", "dbt-core", "dbt-duckdb")}
-    told = [fingerprint(), company_fingerprint(dbt.company), given, programs]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    told = json.dumps(
+        [fingerprint(), company_fingerprint(dbt.company), given, programs], sort_keys=True
+    )
+    loads = {load.load_id: load.sha256 for load in Ledger(dbt.company.ledger).loads()}
+    return {"made_with": hashlib.sha256(told.encode()).hexdigest(), "loads": loads}
 
 
 def resume(dbt: Dbt) -> Dbt:
@@ -31,8 +36,12 @@ def resume(dbt: Dbt) -> Dbt:
     to nobody else then: a night that does not end well has the next make everything anew.
     """
     folder = dbt.company.work / KEPT
-    left, how = folder / dbt.warehouse.name, folder / MADE_WITH
-    if not (left.is_file() and how.is_file() and how.read_text() == made_with(dbt)):
+    left, told = folder / dbt.warehouse.name, folder / MADE_OF
+    if not (left.is_file() and told.is_file()):
+        return dbt
+    then, now = json.loads(told.read_text()), made_of(dbt)
+    # a ledger that was lost gives out the ids of its loads once more
+    if then["made_with"] != now["made_with"] or then["loads"].items() - now["loads"].items():
         return dbt
     dbt.folder.mkdir(parents=True, exist_ok=True)
     left.replace(dbt.warehouse)
@@ -44,7 +53,7 @@ def keep(dbt: Dbt) -> None:
     """Leave the warehouse of a night to the next, whole or not at all."""
     aside = dbt.folder / KEPT
     aside.mkdir()
-    (aside / MADE_WITH).write_text(made_with(dbt))
+    (aside / MADE_OF).write_text(json.dumps(made_of(dbt)))
     dbt.warehouse.replace(aside / dbt.warehouse.name)
     for path in (*aside.iterdir(), aside):
         fsync(path)

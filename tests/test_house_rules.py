@@ -107,6 +107,8 @@ def test_every_condition_of_a_left_join_names_what_is_joined(manifest):
 
 # What of a day in them is known once it is over: rows of days to come are of who orders on these.
 CALENDAR = "model.kizuna.int_period_days"
+# It finds itself what counts by the as-of date and did not the night before.
+ASKS_FOR_THE_DAY = ("stg_web__touched_visitors",)
 
 
 def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
@@ -122,13 +124,15 @@ def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
         "int_purchaser_fingerprints",
         "int_touched_persons",
         "int_touched_purchasers",
+        "stg_web__touched_visitors",
+        "stg_web__web_events",
     ):
         node = by_id[f"model.kizuna.{name}"]
         told |= {node["unique_id"], *node["depends_on"]["nodes"]}
     wrong = []
     for node in kept.values():
         by = node["config"]["meta"]["kept_by"]
-        if set(re.findall(r"touched\('\w+', '(\w+)'\)", node["raw_code"])) != {by}:
+        if set(re.findall(r"touched\('\w+', '(\w+)'", node["raw_code"])) != {by}:
             wrong.append(f"{node['name']} reads rows of others than those it makes anew")
         reads = list(node["depends_on"]["nodes"])
         for parent in reads:
@@ -141,6 +145,6 @@ def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
                 wrong.append(f"{node['name']} reads {parent}")
         if node["config"]["materialized"] != "table":
             wrong.append(f"{node['name']} is no table")
-        if "as_of" in node["raw_code"]:
+        if "as_of" in node["raw_code"] and by not in ASKS_FOR_THE_DAY:
             wrong.append(f"{node['name']} asks for the as-of date")
     assert not wrong

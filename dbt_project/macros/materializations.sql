@@ -4,9 +4,9 @@
 
 {% materialization table, adapter='duckdb' %}
 {%- set relation = this.incorporate(type='table') -%}
-{%- set kept_by = config.get('meta', {}).get('kept_by') -%}
-{% if kept_by and builds_on_before() %}
-{% set rows = renew(relation, kept_by, compiled_code) %}
+{%- set kept = config.get('meta', {}) -%}
+{% if kept.kept_by and builds_on_before() %}
+{% set rows = renew(relation, kept.kept_by, kept.get('key', 'person_key'), compiled_code) %}
 {% else %}
 {{ drop_relation_if_exists(load_cached_relation(this)) }}
 {% call statement('main', fetch_result=True) -%}

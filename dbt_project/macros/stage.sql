@@ -5,15 +5,20 @@
     A large feed is rather read three times than written down once. DuckDB forgets of a
     view's steps that they are `not materialized`, so the reading is spelled out each time.
 
+    Of a feed with `touched_keys`, a model, a night that builds on the one before it has all
+    versions of these keys, and no other row.
+
     Newest is the greatest `updated_at`, else the time of delivery; ties go to the
     row whose columns, as text in declared order, sort last. -#}
 {% macro stage(
-    source_name, feed_name, every_version=false, private=false, is_large=false, keep_closed=false
+    source_name, feed_name, every_version=false, private=false, is_large=false, keep_closed=false,
+    touched_keys=none
 ) %}
 {%- set relation = source(source_name, feed_name) -%}
 {%- set loads = source('ledger', 'loads') -%}
+{%- set is_part = touched_keys is not none and builds_on_before() -%}
 {%- if not execute -%}
-select 1 as nothing
+select 1 as nothing {{ 'from ' ~ ref(touched_keys) if is_part }}
 {%- else -%}
 {%- set feed = feed_contract(source_name, feed_name) -%}
 {%- set meta = feed.config.meta -%}
@@ -43,6 +48,10 @@ loads as (
 
     from {{ relation }} as feed
     inner join loads on feed.load_id = loads.load_id
+    {%- if is_part %}
+    semi join {{ ref(touched_keys) }} as touched
+        on {{ equal_join('feed', 'touched', key) }}
+    {%- endif %}
 {% endset -%}
 {% if is_large and meta['load'] != 'children' -%}
 {%- set standing = '(' ~ delivered ~ ') as standing' -%}
@@ -266,6 +275,14 @@ case {{ system }}
 {%- for column in columns -%}
 coalesce(cast({{ relation }}.{{ column.name }} as string), '')
 {%- if not loop.last %} || chr(31) || {% endif -%}
+{%- endfor -%}
+{% endmacro %}
+
+
+{% macro equal_join(left, right, names) %}
+{%- for name in names -%}
+{{ left }}.{{ name }} = {{ right }}.{{ name }}
+{%- if not loop.last %} and {% endif -%}
 {%- endfor -%}
 {% endmacro %}
 

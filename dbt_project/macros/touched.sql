@@ -1,6 +1,6 @@
 {#- A night may go on in the warehouse of the one before it: of a table that is `kept_by` a model of
-    touched persons, each of whose rows is made of nothing but rows of its person, it then makes
-    the rows of those anew, and of nobody, and leaves all others as they are. -#}
+    touched persons, or visitors, each of whose rows is made of nothing but rows of its person, it
+    then makes the rows of those anew, and of nobody, and leaves all others as they are. -#}
 
 {#- Whether it does; while the project is parsed everything that it would read is named. -#}
 {% macro builds_on_before() %}
@@ -8,12 +8,12 @@
 {% endmacro %}
 
 {#- The rows of a model that are of touched persons, or of nobody; all of them where everything
-    is made anew. -#}
-{% macro touched(model, by) -%}
+    is made anew. `key` is the column that says whose a row is. -#}
+{% macro touched(model, by, key='person_key') -%}
 {%- if builds_on_before() -%}
 (
         select * from {{ ref(model) }}
-        where person_key is null or person_key in (select person_key from {{ ref(by) }})
+        where {{ key }} is null or {{ key }} in (select {{ key }} from {{ ref(by) }})
     ) as {{ model }}
 {%- else -%}
 {{ ref(model) }}
@@ -21,11 +21,10 @@
 {%- endmacro %}
 
 {#- Make the rows of touched persons in a table anew; the rows that it then has. -#}
-{% macro renew(relation, by, sql) %}
-{%- set persons = relation.incorporate(path={'identifier': by}) -%}
+{% macro renew(relation, by, key, sql) %}
 {% call statement('gone') -%}
     delete from {{ relation }}
-    where person_key is null or person_key in (select person_key from {{ persons }})
+    where {{ key }} is null or {{ key }} in (select {{ key }} from {{ ref(by) }})
 {%- endcall %}
 {% call statement('main') -%}
     insert into {{ relation }} {{ sql }}
@@ -44,13 +43,16 @@ alter table {{ node.schema }}.{{ node.name }} rename to earlier_{{ node.name }};
 {%- endif -%}
 {% endmacro %}
 
+{#- The same of the night before, where there is one. -#}
+{% macro set_aside(fingerprints) -%}
+{{ fingerprints.schema }}.{{ 'earlier_' if builds_on_before() }}{{ fingerprints.identifier }}
+{%- endmacro %}
+
 {#- The persons whose fingerprint is another than the night before. -#}
 {% macro differing_persons(fingerprints) -%}
 select coalesce(now.person_key, earlier.person_key) as person_key
     from {{ fingerprints }} as now
-    full join
-        {{ fingerprints.schema }}.{{ 'earlier_' if builds_on_before() }}{{ fingerprints.identifier }} as earlier
-        on now.person_key = earlier.person_key
+    full join {{ set_aside(fingerprints) }} as earlier on now.person_key = earlier.person_key
     where now.fingerprint is distinct from earlier.fingerprint
 {%- endmacro %}
 

@@ -3,6 +3,7 @@
     without a session of their own can be collapsed before anything is sorted, and by
     their short ids: a key is written once for a visit. A session that comes back
     after months is parted by 90 days, less than a stage holds: it did nothing in between. -#}
+{{ config(meta={'kept_by': 'stg_web__touched_visitors', 'key': 'anonymous_key'}) }}
 {%- set app_events = "('app_open', 'login', 'feature_use')" -%}
 {%- set considering = "('product_view', 'document_download', 'add_to_cart')" -%}
 {%- set using = "('app_open', 'feature_use')" -%}
@@ -30,7 +31,7 @@ described as (
         end as app_date,
         case when event_name in {{ app_events }} then platform end as app_platform
 
-    from {{ ref('stg_web__web_events') }}
+    from {{ touched('stg_web__web_events', 'stg_web__touched_visitors', 'anonymous_key') }}
     where occurred_at < {{ end_of_as_of() }}
 
 ),

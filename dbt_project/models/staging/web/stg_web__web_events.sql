@@ -1,1 +1,1 @@
-{{ stage('web', 'web_events', is_large=true) }}
+{{ stage('web', 'web_events', is_large=true, touched_keys='stg_web__touched_events') }}
