@@ -11,9 +11,12 @@ import duckdb
 import numpy as np
 import pytest
 
+from orchestration import kept
 from orchestration.company import load_company
 from orchestration.dbt import Dbt
+from orchestration.privacy.traces import clear_work
 from tests.differences import raw_data
+from tests.landed import land
 from tests.made_up import given_for
 from tests.made_up_lives import MadeUpLives
 from tests.raw_data import DELIVERED_AT, RawData
@@ -68,7 +71,7 @@ def _differ(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     return bool(found.fetchone())
 
 
-class Shop:
+class Small:
     """Ten customers who ordered on the first of each month of 2025, and what comes after."""
 
     def __init__(self, folder: Path) -> None:
@@ -127,82 +130,82 @@ def persons(*numbers: int) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    shop = Shop(tmp_path_factory.mktemp("kept"))
-    shop.nights.night(date(2026, 2, 1))
-    return shop
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    small = Small(tmp_path_factory.mktemp("kept"))
+    small.nights.night(date(2026, 2, 1))
+    return small
 
 
-def test_late_rows_touch_those_who_ordered(shop):
+def test_late_rows_touch_those_who_ordered(small):
     """Rows 1, 30 and 400 days late, the last of all days first, and one for each of two days."""
     day = date(2026, 2, 2)
     for customer, late in (("c3", 400), ("c1", 1), ("c2", 30)):
-        shop.order(customer, day - timedelta(days=late))
-    shop.order("c4", day, day - timedelta(days=3))
-    assert shop.nights.night(day) == persons(1, 2, 3, 4)
+        small.order(customer, day - timedelta(days=late))
+    small.order("c4", day, day - timedelta(days=3))
+    assert small.nights.night(day) == persons(1, 2, 3, 4)
 
 
-def test_restated_and_corrected_rows_touch_those_they_are_of_and_were_of(shop):
+def test_restated_and_corrected_rows_touch_those_they_are_of_and_were_of(small):
     """An order with another total, one that is another's after all, one cancelled, a line whose
     product is another, and a guest whom an e-mail makes a person.
     """
-    shop.order("c1", date(2025, 3, 1), total=200)
-    shop.order("c3", date(2025, 4, 1), name="c2-2025-04-01")
-    shop.order("c4", date(2025, 5, 1), status="cancelled", cancelled_at=datetime(2026, 1, 1))
-    shop.order("c5", date(2025, 6, 1), product="wine")
-    shop.order(None, date(2025, 7, 1), name="guest", email="c6@new")
-    corrected = {**shop.customers[6], "email": "c6@new"}
-    shop.deliver("customers", "crm", [corrected])
-    assert shop.nights.night(date(2026, 2, 3)) == persons(1, 2, 3, 4, 5, 6)
+    small.order("c1", date(2025, 3, 1), total=200)
+    small.order("c3", date(2025, 4, 1), name="c2-2025-04-01")
+    small.order("c4", date(2025, 5, 1), status="cancelled", cancelled_at=datetime(2026, 1, 1))
+    small.order("c5", date(2025, 6, 1), product="wine")
+    small.order(None, date(2025, 7, 1), name="guest", email="c6@new")
+    corrected = {**small.customers[6], "email": "c6@new"}
+    small.deliver("customers", "crm", [corrected])
+    assert small.nights.night(date(2026, 2, 3)) == persons(1, 2, 3, 4, 5, 6)
 
 
-def test_ids_of_one_person_touch_both(shop):
+def test_ids_of_one_person_touch_both(small):
     """Somebody decided that two customers are one: what was of either is now of one of them."""
     columns = "system,customer_id,other_system,other_customer_id,verdict,reason"
-    shop.raw.reference("person_decisions.csv", f"{columns}\ncrm,c8,crm,c9,same,they said so\n")
-    shop.raw.link(date(2026, 2, 4), shop.nights.id_systems)
-    assert shop.nights.night(date(2026, 2, 4)) >= persons(8, 9)
+    small.raw.reference("person_decisions.csv", f"{columns}\ncrm,c8,crm,c9,same,they said so\n")
+    small.raw.link(date(2026, 2, 4), small.nights.id_systems)
+    assert small.nights.night(date(2026, 2, 4)) >= persons(8, 9)
 
 
-def test_prices_and_grades_touch_who_bought_of_the_family(shop):
+def test_prices_and_grades_touch_who_bought_of_the_family(small):
     """Wine becomes of a lower grade and dearer: of tea too another grade is now the highest."""
-    (wine,) = [row for row in shop.prices if row["product_id"] == "wine"]
+    (wine,) = [row for row in small.prices if row["product_id"] == "wine"]
     changed = wine | {"grade": 0, "unit_cost": Decimal(50)}
-    shop.deliver("products", "shop", [changed])
-    touched = shop.nights.night(date(2026, 2, 5))
+    small.deliver("products", "shop", [changed])
+    touched = small.nights.night(date(2026, 2, 5))
     assert persons(0, 1) < touched and not touched & persons(7)
 
 
-def test_a_refund_touches_the_purchases_alone(shop):
+def test_a_refund_touches_the_purchases_alone(small):
     refund = {"refund_id": "r1", "order_id": "c7-2025-03-01", "amount": Decimal(30)}
-    shop.deliver("refunds", "shop", [{**refund, "refunded_at": datetime(2026, 2, 6)}])
-    assert shop.nights.night(date(2026, 2, 6)) == persons(7)
+    small.deliver("refunds", "shop", [{**refund, "refunded_at": datetime(2026, 2, 6)}])
+    assert small.nights.night(date(2026, 2, 6)) == persons(7)
 
 
-def test_a_file_that_is_superseded_touches_whom_it_had(shop):
+def test_a_file_that_is_superseded_touches_whom_it_had(small):
     """The file of c0's lines comes again, with one line less and one of c7's."""
-    superseded = next(load for load in shop.raw.loads if load["feed"] == "order_items")
+    superseded = next(load for load in small.raw.loads if load["feed"] == "order_items")
     superseded["is_superseded"] = True
     lines = [
         {"order_item_id": f"{order}-1", "order_id": order, "product_id": "tea"}
         | {"quantity": 2, "line_total": Decimal(180)}
         for order in [f"c0-{date(2025, month, 1)}" for month in range(1, 12)] + ["c7-2025-05-01"]
     ]
-    shop.deliver("order_items", "shop", lines)
-    assert shop.nights.night(date(2026, 2, 7)) == persons(0, 7)
+    small.deliver("order_items", "shop", lines)
+    assert small.nights.night(date(2026, 2, 7)) == persons(0, 7)
 
 
-def test_a_day_that_goes_by_touches_whose_first_order_matured(shop):
+def test_a_day_that_goes_by_touches_whose_first_order_matured(small):
     """A new customer's first order is ninety days old; and a day later nothing is another."""
-    shop.order("c99", date(2026, 2, 8))
+    small.order("c99", date(2026, 2, 8))
     matures = date(2026, 2, 8) + timedelta(days=90)
-    assert shop.nights.night(date(2026, 2, 8)) == persons(99)
-    assert shop.nights.night(matures - timedelta(days=1)) == set()
-    assert shop.nights.night(matures) == persons(99)
+    assert small.nights.night(date(2026, 2, 8)) == persons(99)
+    assert small.nights.night(matures - timedelta(days=1)) == set()
+    assert small.nights.night(matures) == persons(99)
 
 
-def test_a_night_for_an_earlier_day_takes_back_what_came_after(shop):
-    assert persons(99) < shop.nights.night(date(2026, 1, 31))
+def test_a_night_for_an_earlier_day_takes_back_what_came_after(small):
+    assert persons(99) < small.nights.night(date(2026, 1, 31))
 
 
 SHARES = (0.8, 0.08, 0.08, 0.04)  # of the rows, by night
@@ -233,3 +236,68 @@ def test_random_deliveries_in_any_order(seeds, tmp_path):
             for i in random.choice(len(raw.loads), turn):
                 raw.loads[i]["is_superseded"] = True
             nights.night(given.as_of + timedelta(days=int(random.integers(-40, 40))))
+
+
+ORDERS = "order_id,customer_id,ordered_at,status,currency,subtotal\n"
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Dbt:
+    """A company with one load, of which a night left its warehouse."""
+    orders = tmp_path / "landing" / "shop" / "orders"
+    orders.mkdir(parents=True)
+    (tmp_path / "company.yml").write_text("name: Left\n")
+    (orders / "a.csv").write_text(f"{ORDERS}1,c1,2026-02-01T00:00:00Z,paid,JPY,10\n")
+    dbt = land(tmp_path, date(2026, 2, 1)).dbt
+    dbt.folder.mkdir(parents=True, exist_ok=True)
+    dbt.warehouse.write_text("a warehouse")
+    kept.keep(dbt)
+    assert not dbt.warehouse.exists()
+    return dbt
+
+
+def again(dbt: Dbt) -> Dbt:
+    """What the next night makes of what was left, of the company as it is now."""
+    return kept.resume(replace(dbt, company=load_company(dbt.company.folder)))
+
+
+def test_the_next_night_goes_on_in_what_was_left_and_leaves_nothing_to_another(left):
+    (left.company.landing / "shop" / "orders" / "b.csv").write_text(
+        f"{ORDERS}2,c1,2026-02-02T00:00:00Z,paid,JPY,10\n"
+    )
+    land(left.company.folder, date(2026, 2, 2))
+    resumed = again(replace(left, as_of=date(2026, 2, 2)))
+    assert resumed.builds_on and resumed.warehouse.read_text() == "a warehouse"
+    assert not again(left).builds_on
+
+
+def test_what_was_made_in_another_way_is_not_gone_on_in(left, monkeypatch):
+    company = left.company.folder
+    (company / "company.yml").write_text("name: Left\nfirst_repeat_days: 60\n")
+    assert not again(left).builds_on
+    (company / "company.yml").write_text("name: Left\n")
+    (company / "reference").mkdir()
+    rates = company / "reference" / "margin_rates.csv"
+    rates.write_text("category,margin_rate\ndefault,0.5\n")
+    assert not again(left).builds_on
+    rates.unlink()
+    assert not again(replace(left, id_systems={"customer_id": {"shop": "crm"}})).builds_on
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "fingerprint", lambda: "another project")
+        assert not again(left).builds_on
+    assert again(left).builds_on
+
+
+def test_a_ledger_that_was_lost_makes_everything_anew(left):
+    """Its first load has the id of the one before, and other rows."""
+    left.company.ledger.unlink()
+    (left.company.landing / "shop" / "orders" / "a.csv").write_text(
+        f"{ORDERS}7,c7,2026-02-01T00:00:00Z,paid,JPY,10\n"
+    )
+    land(left.company.folder, date(2026, 2, 1))
+    assert not again(left).builds_on
+
+
+def test_whoever_clears_the_work_files_leaves_none_of_it(left):
+    clear_work(left.company)
+    assert not again(left).builds_on

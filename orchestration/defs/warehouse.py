@@ -92,6 +92,16 @@ def warehouse(context: dg.AssetExecutionContext, night: dg.ResourceParam[Night])
         _remember(night, result)
     tests = sum(map(_is_test, results))
     progress.done(f"built {len(results) - tests} tables and views, ran {tests} tests")
+    if dbt.builds_on:
+        counted = publishing.row_counts(dbt.warehouse)
+        persons, visitors = (
+            f"{counted.get(table, 0):,}"
+            for table in (
+                ("intermediate", "int_touched_purchasers"),
+                ("staging", "stg_web__touched_visitors"),
+            )
+        )
+        progress.done(f"news touched purchases of {persons} persons and visits of {visitors}")
     if error := invocation.get_error():
         said = str(error).partition("Errors parsed from dbt logs:")[2].strip()
         killed = _killed(invocation.process.returncode, building)

@@ -4,7 +4,7 @@ nothing personal for longer than the company says.
 
 from datetime import timedelta
 
-from orchestration import kept, progress
+from orchestration import progress
 from orchestration.ledger import Ledger
 from orchestration.night import Night
 from orchestration.privacy.erasing import erase, forget_again, requested
@@ -24,7 +24,6 @@ def keep_promises(night: Night) -> bool:
     if night.landing.returned:
         forget_again(company, as_of, night.landing.returned)
     for feed, count in keep_no_longer(company, as_of).items():
-        kept.forget(company)
         progress.done(f"emptied what is personal of {count:,} rows of {feed}: too old to keep")
     erased = company.settings.erase_on_request and _follow_requests(night)
     Ledger(company.ledger).export(company.raw, ["erasures"])  # tonight's are in tonight's marts

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration import kept
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.ingest import duck
@@ -75,6 +76,8 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
         Journal(ledger).expired(as_of, name, day, counts)
         if any(counts.values()):
             found[name] = max(counts.values())
+    if found:
+        kept.forget(company)
     return found
 
 
