@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,21 @@ class DbtTook(Took):
 
 
 def build_by_dbt(
-    company: Company, *, with_tests: bool = True, whole: bool = False
+    company: Company,
+    *,
+    with_tests: bool = True,
+    whole: bool = False,
+    as_of: date = AS_OF,
+    builds_on: bool = False,
 ) -> tuple[Path, DbtTook]:
-    """The marts by dbt in a new warehouse; but for the whole, other facts have no rows."""
-    dbt = Dbt(company, AS_OF, ID_SYSTEMS, company.work / "benchmark")
-    shutil.rmtree(dbt.folder, ignore_errors=True)
-    if not whole:
-        _build_empty(dbt)
+    """The marts by dbt in a new warehouse, or in that of the last time; but for the whole, other
+    facts have no rows.
+    """
+    dbt = Dbt(company, as_of, ID_SYSTEMS, company.work / "benchmark", builds_on=builds_on)
+    if not builds_on:
+        shutil.rmtree(dbt.folder, ignore_errors=True)
+        if not whole:
+            _build_empty(dbt)
     command = ["build", "--quiet", "--exclude-resource-type", "unit_test"]
     if not with_tests:
         command += ["--exclude-resource-type", "test"]
@@ -130,6 +138,24 @@ def _processor_seconds() -> float:
 def _uses() -> list[resource.struct_rusage]:
     """What this process used, and what those did that it started."""
     return [resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)]
+
+
+def one_more_day(company: Company) -> None:
+    """Tell what the next date takes in the warehouse that was built last, and what in a new one;
+    raises SystemExit where the marts differ.
+    """
+    day = AS_OF + timedelta(days=1)
+    built, going_on = build_by_dbt(company, as_of=day, builds_on=True)
+    aside = built.rename(company.work / "built.duckdb")
+    anew, new = build_by_dbt(company, as_of=day)
+    print(
+        f"one more day: in the warehouse of the day before {going_on}, of which models"
+        f" {going_on.models:.1f} s; in a new one {new}, of which models {new.models:.1f} s:"
+        f" all of dbt {going_on.wall / new.wall:.2f} times"
+        f" ({going_on.processor / new.processor:.2f} in seconds of processors)"
+    )
+    if any(different for _, different in differences(anew, aside).values()):
+        raise SystemExit("the two warehouses differ")
 
 
 def differences(by_dbt: Path, by_hand: Path) -> dict[str, tuple[int, int]]:
@@ -202,6 +228,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of each side, in turn")
     parser.add_argument("--no-tests", action="store_true", help="build without dbt's data tests")
     parser.add_argument("--whole", action="store_true", help="build every model of the project")
+    parser.add_argument(
+        "--one-more-day", action="store_true", help="build the day after, in that warehouse too"
+    )
     parser.add_argument("--slowest", type=int, default=12, help="dbt nodes to name")
     parser.add_argument("--folder", type=Path, help="keep raw data and results here")
     given = parser.parse_args()
@@ -238,8 +267,10 @@ def main() -> None:
             f" all of dbt {min(t.wall for t in dbts) / best:.2f} times"
             f" ({min(t.processor for t in dbts) / least:.2f} in seconds of processors)"
         )
-    if wrong:
-        raise SystemExit("the two sides differ: the ratio compares unlike things")
+        if wrong:
+            raise SystemExit("the two sides differ: the ratio compares unlike things")
+        if given.one_more_day:
+            one_more_day(company)
 
 
 if __name__ == "__main__":
