@@ -105,39 +105,38 @@ def test_every_condition_of_a_left_join_names_what_is_joined(manifest):
     assert not wrong
 
 
-# What of a day in them is known once it is over: rows of days to come are of who orders on these.
+# What of a day in it is known once it is over: rows of days to come are of who orders on these.
 CALENDAR = "model.kizuna.int_period_days"
-# It finds itself what counts by the as-of date and did not the night before.
-ASKS_FOR_THE_DAY = ("stg_web__touched_visitors",)
+# It tells itself what counts by the as-of date and did not the night before.
+KNOWS_THE_DAY = "stg_web__touched_visitors"
+TOUCHED = re.compile(r"touched\('\w+', '(\w+)'|touched_keys='(\w+)'")
 
 
 def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
-    """A table of which a night keeps the rows of persons whom nothing touched reads, itself and by
-    views, what is kept as well, seeds, and else just what fingerprints are made of; no as-of date.
+    """A table of which a night keeps rows reads, itself and by views, what is kept as well, seeds,
+    and else just what says which rows are touched is made of; and no as-of date.
     """
     by_id = {node["unique_id"]: node for node in models(manifest)}
-    kept = {id: node for id, node in by_id.items() if "kept_by" in node["config"]["meta"]}
-    assert len(kept) >= 6
-    told = set(kept) | {CALENDAR}
-    for name in (
-        "int_person_fingerprints",
-        "int_purchaser_fingerprints",
-        "int_touched_persons",
-        "int_touched_purchasers",
-        "stg_web__touched_visitors",
-        "stg_web__web_events",
-    ):
-        node = by_id[f"model.kizuna.{name}"]
-        told |= {node["unique_id"], *node["depends_on"]["nodes"]}
+    kept = {id for id, node in by_id.items() if "kept_by" in node["config"]["meta"]}
+    assert len(kept) >= 9
+    tells = {
+        id
+        for id, node in by_id.items()
+        if "touched_keys=" in node["raw_code"]
+        or re.search("_touched_|_fingerprints$", node["name"])
+    }
+    known = kept | tells | {CALENDAR}
+    known |= {parent for id in tells for parent in by_id[id]["depends_on"]["nodes"]}
     wrong = []
-    for node in kept.values():
+    for id in sorted(kept):
+        node = by_id[id]
         by = node["config"]["meta"]["kept_by"]
-        if set(re.findall(r"touched\('\w+', '(\w+)'", node["raw_code"])) != {by}:
+        if {one or other for one, other in TOUCHED.findall(node["raw_code"])} != {by}:
             wrong.append(f"{node['name']} reads rows of others than those it makes anew")
         reads = list(node["depends_on"]["nodes"])
         for parent in reads:
             view = by_id.get(parent)
-            if parent.startswith("seed.") or parent in told:
+            if parent.startswith("seed.") or parent in known:
                 continue
             if view and view["config"]["materialized"] == "view":
                 reads += view["depends_on"]["nodes"]
@@ -145,6 +144,6 @@ def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
                 wrong.append(f"{node['name']} reads {parent}")
         if node["config"]["materialized"] != "table":
             wrong.append(f"{node['name']} is no table")
-        if "as_of" in node["raw_code"] and by not in ASKS_FOR_THE_DAY:
+        if "as_of" in node["raw_code"] and by != KNOWS_THE_DAY:
             wrong.append(f"{node['name']} asks for the as-of date")
     assert not wrong

@@ -208,6 +208,7 @@ def test_a_night_for_an_earlier_day_takes_back_what_came_after(small):
     assert persons(99) < small.nights.night(date(2026, 1, 31))
 
 
+MOVED = {"web_events": "anonymous_id", "order_items": "order_id", "orders": "customer_id"}
 SHARES = (0.8, 0.08, 0.08, 0.04)  # of the rows, by night
 SWEEP = pytest.param(range(40, 52), marks=pytest.mark.sweep, id="sweep")
 
@@ -215,7 +216,8 @@ SWEEP = pytest.param(range(40, 52), marks=pytest.mark.sweep, id="sweep")
 @pytest.mark.parametrize("seeds", [pytest.param(range(31, 32), id="sample"), SWEEP])
 def test_random_deliveries_in_any_order(seeds, tmp_path):
     """A made-up company's rows in some nights, cut at random, with days that go back and forth,
-    visits that come again as somebody else's, and files that others supersede.
+    visits and orders that come again as somebody else's, lines as another order's, and files that
+    others supersede.
     """
     for seed in seeds:
         random = np.random.default_rng(seed)
@@ -227,10 +229,12 @@ def test_random_deliveries_in_any_order(seeds, tmp_path):
             for delivery in given.deliveries:
                 turns = np.random.default_rng(seed).choice(4, len(delivery.rows), p=SHARES)
                 rows = [r for r, t in zip(delivery.rows, turns, strict=True) if t == turn]
-                if delivery.feed == "web_events" and turn:
-                    again = random.choice(len(delivery.rows), 20)
-                    other = f"other {seed} {turn}"
-                    rows += [{**delivery.rows[i], "anonymous_id": other} for i in again]
+                if turn and (moved := MOVED.get(delivery.feed)):
+                    again, others = random.choice(len(delivery.rows), (2, 20))
+                    rows += [
+                        {**delivery.rows[i], moved: delivery.rows[j][moved]}
+                        for i, j in zip(again, others, strict=True)
+                    ]
                 at = delivery.delivered_at + timedelta(days=int(random.integers(0, 3)))
                 raw.deliver(delivery.feed, delivery.system, rows, at)
             for i in random.choice(len(raw.loads), turn):

@@ -5,8 +5,8 @@
     A large feed is rather read three times than written down once. DuckDB forgets of a
     view's steps that they are `not materialized`, so the reading is spelled out each time.
 
-    Of a feed with `touched_keys`, a model, a night that builds on the one before it has all
-    versions of these keys, and no other row.
+    Of a feed with `touched_keys`, a model, a night that builds on the one before it has the rows
+    of these keys alone: what is read of children is all of their parents.
 
     Newest is the greatest `updated_at`, else the time of delivery; ties go to the
     row whose columns, as text in declared order, sort last. -#}
@@ -33,6 +33,16 @@ loads as (
 
 ),
 
+{% if is_part and meta['load'] == 'children' -%}
+touched_parents as (
+
+    select distinct feed.system, feed.{{ meta['parent'] }}
+    from {{ relation }} as feed
+    semi join {{ ref(touched_keys) }} as touched on {{ equal_join('feed', 'touched', key) }}
+
+),
+
+{% endif -%}
 {% set delivered %}
     select
         {%- for column in columns %}
@@ -48,7 +58,10 @@ loads as (
 
     from {{ relation }} as feed
     inner join loads on feed.load_id = loads.load_id
-    {%- if is_part %}
+    {%- if is_part and meta['load'] == 'children' %}
+    semi join touched_parents
+        on {{ equal_join('feed', 'touched_parents', ['system', meta['parent']]) }}
+    {%- elif is_part %}
     semi join {{ ref(touched_keys) }} as touched
         on {{ equal_join('feed', 'touched', key) }}
     {%- endif %}
@@ -196,6 +209,9 @@ keyed as (
 )
 
 select * from keyed
+{%- if is_part and meta['load'] == 'children' %}
+semi join {{ ref(touched_keys) }} as touched on {{ equal_join('keyed', 'touched', key) }}
+{%- endif -%}
 {%- endif -%}
 {% endmacro %}
 
@@ -212,10 +228,10 @@ select * from keyed
 {% endmacro %}
 
 
-{#- The loads that still stand: not superseded by new content of the same file, nor
-    closed by a later full export of the same system. -#}
-{% macro standing_loads(loads, feed_name, keep_closed=false) %}
-    select load_id, delivered_at, delivery
+{#- The loads that still stand, of a feed or of all: not superseded by new content of the same
+    file, nor closed by a later full export of the same system. -#}
+{% macro standing_loads(loads, feed_name=none, keep_closed=false) %}
+    select load_id, feed, delivered_at, delivery
     from (
         select
             *,
@@ -223,7 +239,8 @@ select * from keyed
                 partition by system, feed
             ) as full_at
         from {{ loads }}
-        where feed = '{{ feed_name }}' and not is_superseded
+        where not is_superseded
+            {%- if feed_name %} and feed = '{{ feed_name }}'{% endif %}
     ) as known
     {%- if not keep_closed %}
     where full_at is null or delivered_at >= full_at

@@ -48,6 +48,63 @@ alter table {{ node.schema }}.{{ node.name }} rename to earlier_{{ node.name }};
 {{ fingerprints.schema }}.{{ 'earlier_' if builds_on_before() }}{{ fingerprints.identifier }}
 {%- endmacro %}
 
+{#- The loads of a feed that stand and did not the night before, or the other way round. -#}
+{% macro changed_loads(feed_name) -%}
+{%- set loads = ref('stg_ledger__load_fingerprints') -%}
+select coalesce(now.load_id, earlier.load_id) as load_id
+    from (select * from {{ loads }} where feed = '{{ feed_name }}') as now
+    full join (select * from {{ set_aside(loads) }} where feed = '{{ feed_name }}') as earlier
+        on now.load_id = earlier.load_id
+    where now.fingerprint is distinct from earlier.fingerprint
+{%- endmacro %}
+
+{#- The keys of a feed of which such a load has a row; of children those of their parents. -#}
+{% macro keys_of_changed_loads(source_name, feed_name) -%}
+{%- if not execute -%}
+select 1 as nothing from {{ source(source_name, feed_name) }}, {{ ref('stg_ledger__load_fingerprints') }}
+{%- else -%}
+{%- set feed = feed_contract(source_name, feed_name) -%}
+{%- set meta = feed.config.meta -%}
+{%- set key = ['system'] + meta['key'] -%}
+{%- set by = ['system', meta['parent']] if meta['load'] == 'children' else key -%}
+{%- set id = own_id(feed) -%}
+with
+
+delivered as (
+
+    select * from {{ source(source_name, feed_name) }}
+
+),
+
+changed_loads as (
+
+    {{ changed_loads(feed_name) }}
+
+),
+
+changed as (
+
+    select distinct {{ by | join(', ') }}
+    from delivered
+    semi join changed_loads on delivered.load_id = changed_loads.load_id
+
+),
+
+touched as (
+
+    select distinct
+        {{ key | join(', ') }},
+        {{ id_key(feed.columns[id]) }} as {{ id[:-3] }}_key
+
+    from delivered
+    semi join changed on {{ equal_join('delivered', 'changed', by) }}
+
+)
+
+select * from touched
+{%- endif -%}
+{%- endmacro %}
+
 {#- The persons whose fingerprint is another than the night before. -#}
 {% macro differing_persons(fingerprints) -%}
 select coalesce(now.person_key, earlier.person_key) as person_key

@@ -1,6 +1,6 @@
 {#- An event that is delivered again, as another visitor's even, touches all that it ever was of. -#}
 {{ config(enabled=target.type == 'duckdb', materialized='table') }}
-{%- set loads = ref('stg_web__load_fingerprints') -%}
+{%- set loads = ref('stg_ledger__load_fingerprints') -%}
 with
 
 events as (
@@ -16,24 +16,9 @@ events as (
 
 ),
 
-now as (
-
-    select * from {{ loads }}
-
-),
-
-earlier as (
-
-    select * from {{ set_aside(loads) }}
-
-),
-
 changed_loads as (
 
-    select coalesce(now.load_id, earlier.load_id) as load_id
-    from now
-    full join earlier on now.load_id = earlier.load_id
-    where now.fingerprint is distinct from earlier.fingerprint
+    {{ changed_loads('web_events') }}
 
 ),
 
@@ -44,7 +29,7 @@ days as (
         least(max(counted_until), {{ end_of_as_of() }}) as begin_at,
         greatest(max(counted_until), {{ end_of_as_of() }}) as end_at
 
-    from earlier
+    from {{ set_aside(loads) }}
 
 ),
 

@@ -3,13 +3,14 @@ with
 
 standing as (
 
-    {{ standing_loads(source('ledger', 'loads'), 'web_events') }}
+    {{ standing_loads(source('ledger', 'loads')) }}
 
 ),
 
 fingerprints as (
 
     select
+        feed,
         load_id,
         {{ hash_of(['load_id', 'delivered_at', 'delivery']) }} as fingerprint,
         {{ end_of_as_of() }} as counted_until
