@@ -31,7 +31,7 @@ NO_DEFINITIONS = (
     "person_decisions.csv",
 )
 DEV = "dev"  # the work folder of dbt by hand
-KEPT = "kept"  # the work folder of what the last night left for the next
+LEFT = "kept"  # the work folder of what a night left to the next
 ELSEWHERE = "/raw-of-the-company"  # where raw lies while the project is parsed
 MANIFESTS_KEPT = 8  # of checkouts and edits; each is some 5 MB
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from orchestration.company import Company
-from orchestration.dbt import KEPT, Dbt, company_fingerprint, fingerprint
+from orchestration.dbt import LEFT, Dbt, company_fingerprint, fingerprint
 from orchestration.disk import discard, fsync
 from orchestration.ledger import Ledger
 
@@ -35,7 +35,7 @@ def resume(dbt: Dbt) -> Dbt:
     """The same, with the warehouse that the last night left as its own where one fits. It is left
     to nobody else then: a night that does not end well has the next make everything anew.
     """
-    folder = dbt.company.work / KEPT
+    folder = dbt.company.work / LEFT
     left, told = folder / dbt.warehouse.name, folder / MADE_OF
     if not (left.is_file() and told.is_file()):
         return dbt
@@ -51,16 +51,16 @@ def resume(dbt: Dbt) -> Dbt:
 
 def keep(dbt: Dbt) -> None:
     """Leave the warehouse of a night to the next, whole or not at all."""
-    aside = dbt.folder / KEPT
+    aside = dbt.folder / LEFT
     aside.mkdir()
     (aside / MADE_OF).write_text(json.dumps(made_of(dbt)))
     dbt.warehouse.replace(aside / dbt.warehouse.name)
     for path in (*aside.iterdir(), aside):
         fsync(path)
     forget(dbt.company)
-    aside.replace(dbt.company.work / KEPT)
+    aside.replace(dbt.company.work / LEFT)
 
 
 def forget(company: Company) -> None:
     """Have the next night make everything anew."""
-    discard(company.work / KEPT)
+    discard(company.work / LEFT)

@@ -16,7 +16,7 @@ from typing import Any
 from orchestration import kept, progress, publishing
 from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
-from orchestration.dbt import DEV, KEPT, Dbt
+from orchestration.dbt import DEV, LEFT, Dbt
 from orchestration.disk import discard
 from orchestration.examination import refuse_wrong_keys
 from orchestration.ingest import duck
@@ -380,7 +380,7 @@ def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:
         ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
     publishing.sweep(company)
     for left in company.work.glob("*"):
-        if left.name not in (DEV, KEPT):
+        if left.name not in (DEV, LEFT):
             discard(left)
     return tuple(dead)
 

@@ -17,7 +17,7 @@ from conftest import AS_OF, Kizuna, Shop, hashes
 from orchestration import running
 from orchestration.company import Company, Settings, load_company
 from orchestration.contract import load_contract
-from orchestration.dbt import KEPT
+from orchestration.dbt import LEFT
 from orchestration.ledger import Ledger, Load
 from orchestration.lock import only_writer
 from orchestration.night import Check, Night, Run, open_night
@@ -112,7 +112,7 @@ def test_no_personal_data_is_published_or_left_to_the_next_night(night, delivere
             f"select email, family_name || given_name from read_csv('{files}', all_varchar = true)"
         ).fetchall()
     plain = {text for row in emails for text in row if text and len(text) > 5}
-    for file in ("current/kizuna.duckdb", f"work/{KEPT}/warehouse.duckdb"):
+    for file in ("current/kizuna.duckdb", f"work/{LEFT}/warehouse.duckdb"):
         content = (night.data / file).resolve().read_bytes()
         assert plain and not [text for text in plain if text.encode() in content]
 
@@ -144,7 +144,7 @@ def test_a_night_without_news_leaves_what_is_published_as_it_is_and_is_written_d
     assert "Net revenue" in result.output
     assert not starting, "Dagster takes longer to start than to find that nothing is new"
     assert hashes(shop.data / "versions") == before
-    assert [left.name for left in (shop.data / "work").iterdir()] == [KEPT]
+    assert [left.name for left in (shop.data / "work").iterdir()] == [LEFT]
     assert Ledger(shop.data / "ledger.sqlite").runs()[-1]["status"] == "unchanged"
 
 

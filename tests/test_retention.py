@@ -9,7 +9,7 @@ from test_erasure_files import CUSTOMERS, HANA, HEADER, ORDER, TARO, erasures, l
 
 from orchestration.company import load_company
 from orchestration.configuration import ConfigError
-from orchestration.dbt import KEPT
+from orchestration.dbt import LEFT
 from orchestration.ledger import Ledger
 from orchestration.privacy import exporting
 from orchestration.privacy.journal import Journal
@@ -36,9 +36,9 @@ def test_of_old_rows_what_is_personal_goes_and_the_row_stays(tmp_path):
     put(company, "survey/answers/a.csv", "response_id,question_code,numeric_value,text_value\n"
         "R-1,comment,,よかった\nR-1,nps,9,\nR-2,comment,,まあまあ\n")  # fmt: skip
     land(company)
-    (company.work / KEPT).mkdir(parents=True)
+    (company.work / LEFT).mkdir(parents=True)
     assert keep_no_longer(company, DAY) == {"answers": 1, "support_tickets": 1}
-    assert not (company.work / KEPT).exists()
+    assert not (company.work / LEFT).exists()
     assert places_of(company, ["old@example.jp", "昔の話", "よかった"]) == {}
     kept = ["young@example.jp", "今の話", "まあまあ", "C-7700077"]
     assert places_of(company, kept).keys() == set(kept)

@@ -19,7 +19,9 @@ import pandas  # noqa: F401  DuckDB imports it when it is asked for a function o
 
 from orchestration.company import load_company
 from orchestration.contract import load_contract
+from orchestration.dbt import LEFT
 from orchestration.ingest import duck
+from orchestration.kept import MADE_OF
 from orchestration.night import Night, open_night
 from orchestration.publishing import KEPT, Mart, Version, current
 
@@ -143,9 +145,11 @@ class Shop:
         return published | raw
 
     def leftovers(self) -> list[Path]:
-        """What no night may leave behind."""
+        """What no night may leave behind: of work files all but its warehouse for the next."""
         left = [*self.data.glob("work/*"), *self.data.rglob("*.tmp"), *self.data.rglob(".incoming")]
-        return [path for path in left if path.name != "vault"]
+        wanted = {self.data / "work" / name for name in ("vault", LEFT)}
+        found = set(left) - wanted | set(self.data.glob(f"work/{LEFT}/*"))
+        return sorted(path for path in found if path.name not in (MADE_OF, "warehouse.duckdb"))
 
 
 @dataclass

@@ -223,7 +223,7 @@ def test_pages_and_daemon_on_postgresql_killed_in_a_night_go_on_with_the_next(
             shop.daemon_comes_up()
         days = shop.miss(2)
         with shop.running("daemon", "webserver"):
-            until(lambda: [*shop.company.work.glob("*/warehouse.duckdb")])
+            until(lambda: [*shop.company.work.glob("20*/warehouse.duckdb")])
         assert shop.nights() == [(days[0], "published"), (days[1], "running")]
         until(lambda: not holder(shop.company.lock), 30)
         began = time.monotonic()

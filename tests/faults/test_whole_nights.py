@@ -128,10 +128,8 @@ def test_dbt_killed_in_the_middle_of_a_night_stops_it_naming_the_model(shop, who
     with shop.start(AS_OF) as running:
         while (dbt := dbt_of(running.pid)) is None:
             time.sleep(0.1)
-        warehouse = [*shop.folder.glob("data/work/*/warehouse.duckdb")]
-        while not warehouse:
+        while not [*shop.folder.glob("data/work/20*/logs/dbt.log")]:
             time.sleep(0.1)
-            warehouse = [*shop.folder.glob("data/work/*/warehouse.duckdb")]
         time.sleep(3)
         os.kill(dbt, signal.SIGKILL)
         said, _ = running.communicate()
