@@ -121,7 +121,6 @@ FAULTS = (
             "test_as_of.py::test_nothing_after_the_date_changes_a_mart_and_late_rows_count",
             "test_kept.py::test_late_rows_touch_those_who_ordered",
             "test_kept.py::test_random_deliveries_in_any_order",
-            "test_night.py::test_an_earlier_day_is_after_newer_nights_what_it_is_in_a_fresh_folder",
         ),
     ),
     Fault(
