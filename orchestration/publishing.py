@@ -227,7 +227,8 @@ def _write_marts(
         connection.execute("checkpoint")
     with duck.created(person_free) as connection:
         connection.execute(f"attach {duck.text(whole)} as whole (read_only)")
-        _copy(connection, "whole", [mart for mart in published_marts if not mart.about_persons])
+        free = [mart for mart in published_marts if not mart.about_persons]
+        _copy(connection, "whole", free, are_in_order=True)
         connection.execute("checkpoint")
     for path in (whole, person_free):
         if Path(f"{path}.wal").exists():
@@ -238,7 +239,10 @@ def _write_marts(
 
 
 def _copy(
-    connection: duckdb.DuckDBPyConnection, source: str, published_marts: Sequence[Mart]
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    published_marts: Sequence[Mart],
+    are_in_order: bool = False,
 ) -> None:
     """Copy marts, in the order of their keys, views after the tables that they read."""
     connection.execute("create schema marts")
@@ -248,7 +252,8 @@ def _copy(
             order = ", ".join(map(duck.name, mart.key)) or "all"
             connection.execute(
                 f"create table marts.{duck.name(mart.name)} as"
-                f" from {source}.marts.{duck.name(mart.name)} order by {order}"
+                f" from {source}.marts.{duck.name(mart.name)}"
+                + ("" if are_in_order else f" order by {order}")
             )
     for mart in views:
         connection.execute(_view_definition(connection, source, mart.name))

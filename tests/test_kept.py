@@ -16,12 +16,14 @@ from orchestration.company import load_company
 from orchestration.dbt import Dbt
 from orchestration.privacy.traces import clear_work
 from tests.differences import raw_data
+from tests.engagement_feeds import SENDERS, Engaged
 from tests.landed import land
 from tests.made_up import given_for
 from tests.made_up_lives import MadeUpLives
+from tests.purchase_figures import Delivery
 from tests.raw_data import DELIVERED_AT, RawData
 
-MODELS = ("+int_purchases_measured", "+int_web_sessions")
+MODELS = ("+int_purchases_measured", "+int_web_sessions", "+int_messages_measured")
 # but those that tell how the others were made
 COUNTED = """
     select schema_name, table_name from duckdb_tables()
@@ -37,13 +39,13 @@ class Nights:
     id_systems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     count: int = 0
 
-    def night(self, as_of: date, compare: bool = True) -> set[str]:
-        """The persons whose purchases were made anew; every table is that of a full night."""
+    def night(self, as_of: date, compare: bool = True, kind: str = "purchasers") -> set[str]:
+        """The persons of whom rows were made anew; every table is that of a full night."""
         self.count += 1
         built = self._build(as_of, "built", builds_on=self.count > 1)
         with duckdb.connect() as connection:
             connection.execute(f"attach '{built}' as built (read_only)")
-            touched = connection.sql("from built.intermediate.int_touched_purchasers").fetchall()
+            touched = connection.sql(f"from built.intermediate.int_touched_{kind}").fetchall()
             persons = {person for (person,) in touched}
             if not compare or self.count == 1:
                 return persons
@@ -192,6 +194,34 @@ def test_prices_and_grades_touch_who_bought_of_the_family(small):
     assert persons(0, 1) < touched and not touched & persons(7)
 
 
+def messages(*sent: tuple[str, str, str | None], kind: str = "sent") -> list[dict[str, Any]]:
+    """Events: id, message, customer; all of a kind and of 1 February 2026."""
+    return [
+        {"event_id": event, "message_id": message, "customer_id": customer, "channel": "email"}
+        | {"campaign_id": "spring", "event_type": kind, "occurred_at": datetime(2026, 2, 1)}
+        for event, message, customer in sent
+    ]
+
+
+def test_events_of_messages_touch_those_to_whom_they_went(small):
+    """Somebody opens a message, one was sent to another after all, a new one is delivered late; and
+    then a system reports what it never did, which is known of all of its messages.
+    """
+    sent = messages(*((f"s{n}", f"m{n}", f"c{n}") for n in range(6)))
+    opened = messages(("o0", "m0", "c0"), kind="opened")
+    small.deliver("message_events", "crm", sent + opened)
+    small.nights.night(date(2026, 2, 5), kind="recipients", compare=False)
+    small.deliver("message_events", "crm", messages(("o1", "m1", "c1"), kind="opened"))
+    small.deliver("message_events", "crm", messages(("s2", "m2", "c3"), ("s9", "m9", None)))
+    small.deliver("message_events", "crm", messages(("s4b", "m4b", "c4")))
+    touched = small.nights.night(date(2026, 2, 6), kind="recipients")
+    assert touched == persons(1, 2, 3, 4)
+    small.deliver("message_events", "crm", messages(("b5", "m5", "c5"), kind="bounced"))
+    # c8 and c9 are one person, to whom nothing went
+    touched = small.nights.night(date(2026, 2, 7), kind="recipients")
+    assert touched == persons(0, 1, 3, 4, 5)
+
+
 def test_a_day_that_goes_by_touches_whose_first_order_matured(small):
     """A new customer's first order is ninety days old; and a day later nothing is another."""
     small.order("c99", date(2026, 2, 8))
@@ -205,21 +235,45 @@ def test_a_night_for_an_earlier_day_takes_back_what_came_after(small):
     assert persons(99) < small.nights.night(date(2026, 1, 31))
 
 
-MOVED = {"web_events": "anonymous_id", "order_items": "order_id", "orders": "customer_id"}
+MOVED = {
+    "web_events": "anonymous_id",
+    "order_items": "order_id",
+    "orders": "customer_id",
+    "message_events": "customer_id",
+}
 SHARES = (0.8, 0.08, 0.08, 0.04)  # of the rows, by night
 SWEEP = pytest.param(range(40, 52), marks=pytest.mark.sweep, id="sweep")
+
+
+class WrittenTo(MadeUpLives):
+    """Persons who are sent messages as well."""
+
+    id_systems: Mapping[str, Mapping[str, str]] = {
+        **MadeUpLives.id_systems,
+        "customer_id": {**MadeUpLives.id_systems["customer_id"], **dict.fromkeys(SENDERS, "crm")},
+    }
+    soon, who = Engaged.soon, Engaged.who
+    addressee, messages, totals = Engaged.addressee, Engaged.messages, Engaged.totals
+
+    def all_feeds(self) -> list[Delivery]:
+        super().all_feeds()
+        for system, (reported, channels) in SENDERS.items():
+            events = list(self.messages(system, reported, channels, 200))
+            self.deliver_again("message_events", system, events, event_type=["other", *reported])
+        self.deliver("message_stats_daily", "push", list(self.totals(("push", "line"))))
+        return self.deliveries
 
 
 @pytest.mark.parametrize("seeds", [pytest.param(range(31, 32), id="sample"), SWEEP])
 def test_random_deliveries_in_any_order(seeds, tmp_path):
     """A made-up company's rows in some nights, cut at random, with days that go back and forth,
-    visits and orders that come again as somebody else's, lines as another order's, and files that
-    others supersede.
+    visits, orders and messages that come again as somebody else's, lines as another order's, and
+    files that others supersede.
     """
     for seed in seeds:
         random = np.random.default_rng(seed)
         case = {"seed": seed, "as_of": date(2025, 8, 20), "shops": ["shop", "pos"][: 1 + seed % 2]}
-        given = given_for(case, MadeUpLives)
+        given = given_for(case, WrittenTo)
         raw = raw_data(replace(given, deliveries=[]), tmp_path / str(seed))
         nights = Nights(raw, given.id_systems)
         for turn in range(4):
@@ -229,7 +283,7 @@ def test_random_deliveries_in_any_order(seeds, tmp_path):
                 if turn and (moved := MOVED.get(delivery.feed)):
                     again, others = random.choice(len(delivery.rows), (2, 20))
                     rows += [
-                        {**delivery.rows[i], moved: delivery.rows[j][moved]}
+                        {**delivery.rows[i], moved: delivery.rows[j].get(moved)}
                         for i, j in zip(again, others, strict=True)
                     ]
                 at = delivery.delivered_at + timedelta(days=int(random.integers(0, 3)))
