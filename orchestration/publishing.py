@@ -257,8 +257,10 @@ def _copy(
             )
     for mart in views:
         connection.execute(_view_definition(connection, source, mart.name))
+    connection.begin()  # each comment by itself would be written to the disk by itself
     for mart in published_marts:
         _comment(connection, mart, "view" if mart in views else "table")
+    connection.commit()
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, mart: Mart, kind: str) -> None:

@@ -118,7 +118,7 @@ def test_what_is_kept_is_told_apart_by_all_that_it_is_made_of(manifest):
     """
     by_id = {node["unique_id"]: node for node in models(manifest)}
     kept = {id for id, node in by_id.items() if "kept_by" in node["config"]["meta"]}
-    assert len(kept) >= 9
+    assert len(kept) >= 11
     tells = {
         id
         for id, node in by_id.items()
