@@ -123,12 +123,16 @@ def serving_findings(company: Company) -> Iterator[Finding]:
         return
     try:
         version = publishing.current(company)
-        shown = served.shown(company, server)
+        shown, is_well = served.shown(company, server, version)
     except (publishing.PublishError, ConfigError, SourceError) as error:
         yield Finding(f"{server.place}: {error}", False)
         return
-    is_well = version is None or shown == version.run
-    advice = "" if is_well else f", not {version.run}: `kizuna serve` mends it"
+    advice = ""
+    if version and not is_well:
+        other = (
+            "as it was before it was written anew" if shown == version.run else f"not {version.run}"
+        )
+        advice = f", {other}: `kizuna serve` mends it"
     yield Finding(f"{server.place}: shows {shown or 'nothing yet'}{advice}", is_well)
 
 

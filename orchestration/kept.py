@@ -8,14 +8,19 @@ import hashlib
 import json
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from orchestration.company import Company
-from orchestration.dbt import LEFT, Dbt, company_fingerprint, fingerprint
+from orchestration.dbt import LEFT, Dbt, company_fingerprint, fingerprint, manifest
 from orchestration.disk import discard, fsync
 from orchestration.ledger import Ledger
+from orchestration.publishing import row_counts
 
 MADE_OF = "made_of.json"  # beside the warehouse
+FINGERPRINTS = "_fingerprints"  # models by which news is told, as macros/touched.sql knows them
 
 
 def made_of(dbt: Dbt) -> dict[str, Any]:
@@ -43,10 +48,22 @@ def resume(dbt: Dbt) -> Dbt:
     # a ledger that was lost gives out the ids of its loads once more
     if then["made_with"] != now["made_with"] or then["loads"].items() - now["loads"].items():
         return dbt
+    if not _is_whole(left):
+        return dbt
     dbt.folder.mkdir(parents=True, exist_ok=True)
     left.replace(dbt.warehouse)
     forget(dbt.company)
     return replace(dbt, builds_on=True)
+
+
+def _is_whole(warehouse: Path) -> bool:
+    """Whether it can be read, and has that by which a night knows what news touched."""
+    try:
+        held = row_counts(warehouse).keys()
+    except duckdb.Error:
+        return False
+    nodes = manifest()["nodes"].values()
+    return held >= {(n["schema"], n["name"]) for n in nodes if n["name"].endswith(FINGERPRINTS)}
 
 
 def keep(dbt: Dbt) -> None:

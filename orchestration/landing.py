@@ -70,7 +70,9 @@ class Landing:
         self._known_files = self.ledger.hashes()
         arrivals = read_landing(company, self._known_files)
         # files of which erasure made others, delivered again as they were
-        self.returned, self.arrivals = Journal(self.ledger).recognised(arrivals)
+        journal = Journal(self.ledger)
+        self.returned, self.arrivals = journal.recognised(arrivals)
+        self.returned |= journal.returned()
         self.ledger.discard_open_nights()
         self._sweep()
         self._past = self.ledger.loads()
@@ -276,7 +278,8 @@ class Landing:
             matched = self._match(delivery, feed, load)
             table, texts, unknown = matched.table, matched.texts, matched.unknown
             notes, header = [*table.notes], [*table.columns]
-        self._headers[load.load_id] = header
+        if texts:  # else it may be a row
+            self._headers[load.load_id] = header
         report.warnings += [f"{delivery.name}: {note}" for note in notes]
         cast = Cast(
             feed=feed,
@@ -291,11 +294,12 @@ class Landing:
         if missing := cast.missing():
             named = ", ".join(f"`{name}`" for name in missing)
             has = ", ".join(table.columns) or "none"
+            shown = has if texts else f"{len(table.columns)}, of which it names none"
             other = next((s for s in ";\t|" if len(table.columns) == 1 and s in has), None)
             raise RejectedError(
                 f"lacks the required column{'s' if len(missing) > 1 else ''} {named};"
                 + (f" is its delimiter {other!r}? Say so in a mapping;" if other else "")
-                + f" it has {has}"
+                + f" it has {shown}"
             )
         if unknown:
             fresh = [name for name in unknown if name not in report.unknown_columns]
@@ -467,7 +471,8 @@ class Landing:
         if any(load.rows_quarantined for load, _ in done):
             fsync(self.company.quarantine / self.run_id)
         reach("raw renamed")
-        self.ledger.record_loads(self.delivered_at, self.run_id, done)
+        returned = [load.file for load, _ in done if load.load_id in self._erased_again]
+        self.ledger.record_loads(self.delivered_at, self.run_id, done, returned)
         reach("load recorded")
 
     def release(self) -> None:

@@ -102,7 +102,7 @@ EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
             union all
             select 'retention', row_number() over (order by rowid), null, null, feed,
                 older_than, as_of_date, counts
-            from retentions
+            from retentions where is_done
         )
         order by kind, number
         """,
@@ -328,9 +328,15 @@ class Ledger:
         night: datetime,
         run_id: str,
         loads: Sequence[tuple[Load, Iterable[Quarantined]]],
+        returned: Iterable[str] = (),
     ) -> None:
-        """Write down loads and what of them is in quarantine, all or nothing."""
+        """Write down loads, what of them is in quarantine, and deliveries that brought erased
+        persons back, all or nothing.
+        """
         with self.transaction() as db:
+            db.executemany(
+                "insert or ignore into returned_deliveries values (?)", ((f,) for f in returned)
+            )
             for load, quarantined in loads:
                 row = {f.name: getattr(load, f.name) for f in fields(Load)}
                 del row["is_superseded"]

@@ -116,11 +116,19 @@ create table if not exists rotations (
 );
 """
 
+# Deliveries that brought erased persons back and are yet to be written anew; and retention that
+# was begun: a row that is not done is of a night that was cut short.
+RETURNS = """
+create table if not exists returned_deliveries (file text primary key);
+alter table retentions add column is_done integer not null default 1;
+"""
+
 # What the releases one after another made of the ledger; an older one's catches up, in order.
 MIGRATIONS = (
     SCHEMA,
     "alter table loads add column raw_sha256 text",
     JOURNAL,
     KEYS,
+    RETURNS,
 )
 VERSION = len(MIGRATIONS)

@@ -24,6 +24,7 @@ from orchestration.ingest.mapping import mapping_of
 from orchestration.ingest.tokens import read_key
 from orchestration.landing import FeedReport, Landing
 from orchestration.ledger import Ledger, LedgerError, Load, raw_folder
+from orchestration.live import memory
 from orchestration.live.fetching import fetch, live_folders
 from orchestration.live.memory import CHECK, Fetched
 from orchestration.lock import only_writer
@@ -348,7 +349,8 @@ def open_night(
         if without_news and _unfinished(ledger):
             raise HasNews("a night was killed")
         dead = clear_leftovers(company, ledger)
-        finish(company, ledger, as_of)
+        if finish(company, ledger, as_of) and (shown := served.serve(company)) and shown.problem:
+            progress.warn(shown.problem)
         stands = refuse_news(company, ledger, as_of) if without_news else None
         run, sequence = _new_run(company, ledger, as_of)
         name_holder(run.run_id)
@@ -379,6 +381,7 @@ def clear_leftovers(company: Company, ledger: Ledger) -> tuple[str, ...]:
             discard(company.versions / run["run_id"])
         ledger.record_run({**run, "status": PUBLISHED if made_it else FAILED})
     publishing.sweep(company)
+    memory.sweep(company.landing)
     for left in company.work.glob("*"):
         if left.name not in (DEV, LEFT):
             discard(left)

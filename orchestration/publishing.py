@@ -147,7 +147,7 @@ def _manifest(path: Path) -> Mapping[str, Any] | None:
     """None of a version that is not there, or not any more."""
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whatever else lies there
         return None
     except ValueError as error:
         raise PublishError(

@@ -60,11 +60,12 @@ def refuse_news(company: Company, ledger: Ledger, as_of: date) -> publishing.Ver
     if any(unread(company, ledger)):
         raise HasNews("a file cannot be read")
     known = ledger.hashes()
-    rewritten, arrivals = Journal(ledger).recognised(read_landing(company, known))
+    journal = Journal(ledger)
+    rewritten, arrivals = journal.recognised(read_landing(company, known))
     past, last = ledger.loads(), ledger.last_delivered_at()
     if last is None:
         raise HasNews("nothing was ever loaded")
-    if rewritten:
+    if rewritten or journal.returned():
         raise HasNews("a file came again of which persons were erased")
     plan = make_plan(company, load_contract(), arrivals, past, last, known)
     if plan.planned or plan.again:

@@ -59,6 +59,7 @@ def test_a_night_follows_a_request_and_no_total_changes(asked, kizuna: Kizuna):
     shop, company, person = asked
     before = totals(str(shop.published.resolve()))
     reader = duckdb.connect(str(shop.published.resolve()), read_only=True)
+    landed = {path: path.read_bytes() for path in company.landing.rglob("*") if path.is_file()}
     result = kizuna("night", "--company", shop.folder, "--as-of", AS_OF)
     assert result.exit_code == 0, result.output
     # the sample has a request of its own
@@ -76,6 +77,13 @@ def test_a_night_follows_a_request_and_no_total_changes(asked, kizuna: Kizuna):
         for t, places in left.items()
         if (p := [x for x in places if not x.startswith(PLANTED)])
     } == {}
+
+    changed = {path for path, content in landed.items() if path.read_bytes() != content}
+    assert changed
+    for path in changed:  # delivered again as they were, to a night that has nothing else to do
+        path.write_bytes(landed[path])
+    assert kizuna("night", "--company", shop.folder, "--as-of", AS_OF).exit_code == 0
+    assert not [path for path in changed if path.read_bytes() == landed[path]]
 
     versions = publishing.versions(company)
     assert len(versions) == 2

@@ -17,7 +17,7 @@ from test_vendors import Delivered
 
 from orchestration.company import load_company
 from orchestration.ingest import duck
-from orchestration.landing import Landing
+from orchestration.landing import Landing, LandingError
 from orchestration.ledger import Ledger
 from orchestration.privacy import erasing, raw
 from orchestration.privacy.files import CannotRewrite
@@ -279,6 +279,62 @@ def test_what_is_delivered_again_does_not_bring_a_person_back(company):
     assert any("erased came again" in one for one in landing.load(landing.feeds[0]).warnings)
     again = land(company, 3)
     assert [load.file for load in again.ledger.loads()] == loaded
+
+
+def test_what_brings_a_person_back_goes_though_its_night_was_stopped(company):
+    """Her rows came in a new file, in a night that ended with landing."""
+    land(company)
+    erase(company, customer="C-7700077")
+    put(company, "crm/customers/b.csv", CUSTOMERS + HANA)
+    stopped = Landing(company, DAY.replace(day=2), "night-2")
+    for feed in stopped.feeds:
+        stopped.load(feed)
+    stopped.close()
+    assert places_of(company, OF_HANA)
+    assert land(company, 3).returned == {"crm/customers/b.csv"}
+    assert places_of(company, OF_HANA) == {}
+    assert land(company, 4).returned == set()
+
+
+TICKETS = "ticket_id,customer_id,opened_at,body\n"
+
+
+def test_what_a_night_set_aside_that_was_stopped_goes_too(company):
+    """One bad row of two is too many: the night has no load of them."""
+    put(company, "crm/support_tickets/t.csv", TICKETS + "T-1,C-7700077,not a day,お茶が好き\n"
+        "T-2,C-78,2026-05-01 10:00,またね\n")  # fmt: skip
+    with pytest.raises(LandingError):
+        land(company)
+    put(company, "crm/support_tickets/t.csv", TICKETS + "T-2,C-78,2026-05-01 10:00,またね\n")
+    land(company, 2)
+    erase(company, customer="C-7700077")
+    assert places_of(company, OF_HANA) == {}
+    assert places_of(company, ["またね"])
+
+
+def test_a_line_that_is_no_row_goes_by_an_id_in_it(company):
+    good = "".join(f"T-{i},C-78,2026-05-01 10:00,\n" for i in range(300))
+    bad = "".join(
+        f"T-3{i},{who},2026-05-01 10:00,{said},oops\n"
+        for i, (who, said) in enumerate((("C-7700077", "お茶が好き"), ("C-78", "またね")))
+    )
+    put(company, "crm/support_tickets/t.csv", TICKETS + good + bad)
+    land(company)
+    erase(company, customer="C-7700077")
+    assert places_of(company, OF_HANA) == {}
+    assert {path.partition("/")[0] for path in places_of(company, ["またね"])["またね"]} == {
+        "data", "landing",
+    }  # fmt: skip
+
+
+def test_what_killed_nights_left_half_written_goes_too(company):
+    land(company)
+    half = company.versions / "2026-06-01-001.tmp" / "parquet"
+    half.mkdir(parents=True)
+    (half / "customers.parquet").write_text(HANA)
+    put(company, "crm/customers/.fetching", CUSTOMERS + HANA)
+    erase(company, customer="C-7700077")
+    assert places_of(company, OF_HANA) == {}
 
 
 def test_what_a_person_answers_later_is_not_kept_either_whichever_file_comes_first(company):

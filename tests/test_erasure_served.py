@@ -19,6 +19,7 @@ from test_serving import (  # noqa: F401
     write_anew,
 )
 
+from orchestration.examination import serving_findings
 from orchestration.privacy.erasing import find_person
 from orchestration.serving.served import serve
 
@@ -115,7 +116,11 @@ def test_who_is_erased_while_the_version_of_before_is_still_read_is_shown_no_mor
     old = "marts_old_2026_06_30_001"
     reading(old, asking)
     write_anew(company, "delete from marts.customers where person_key = 'p7'")
+    (finding,) = serving_findings(company)
+    assert not finding.is_well
+    assert "shows 2026-06-30-001, as it was before it was written anew" in finding.what
     served = serve(company)
+    assert all(finding.is_well for finding in serving_findings(company))
     assert (served.problem, served.left) == (None, [old])
     assert schemas(asking()) == ["marts", old]
     assert asking().execute("select count(*) from marts.customers").fetchone() == (49,)

@@ -13,7 +13,7 @@ import pytest
 
 from orchestration import kept
 from orchestration.company import load_company
-from orchestration.dbt import Dbt
+from orchestration.dbt import LEFT, Dbt, manifest
 from orchestration.privacy.traces import clear_work
 from tests.differences import raw_data
 from tests.engagement_feeds import SENDERS, Engaged
@@ -150,6 +150,17 @@ def test_late_rows_touch_those_who_ordered(small):
     refund = {"refund_id": "r1", "order_id": "c7-2025-03-01", "amount": Decimal(30)}
     small.deliver("refunds", "shop", [{**refund, "refunded_at": datetime(2026, 2, 2)}])
     assert small.nights.night(day) == persons(1, 2, 3, 4, 7)
+
+
+def test_a_refund_of_another_s_line_is_touched_with_that_line(small):
+    line = {"order_item_id": "c5-2025-02-01-1", "order_id": "c5-2025-02-01", "quantity": 1}
+    refund = {"refund_id": "r2", "order_id": "c4-2025-02-01", "amount": Decimal(20)}
+    refund |= {"order_item_id": line["order_item_id"], "refunded_at": datetime(2025, 3, 1)}
+    small.deliver("refunds", "shop", [refund])
+    assert small.nights.night(date(2026, 2, 2), compare=False) == persons(4)
+    changed = {**line, "product_id": "pots", "line_total": Decimal(90)}
+    small.deliver("order_items", "shop", [changed])
+    assert small.nights.night(date(2026, 2, 2)) == persons(4, 5)
 
 
 def test_restated_and_corrected_rows_touch_those_they_are_of_and_were_of(small):
@@ -305,7 +316,11 @@ def left(tmp_path: Path) -> Dbt:
     (orders / "a.csv").write_text(f"{ORDERS}1,c1,2026-02-01T00:00:00Z,paid,JPY,10\n")
     dbt = land(tmp_path, date(2026, 2, 1)).dbt
     dbt.folder.mkdir(parents=True, exist_ok=True)
-    dbt.warehouse.write_text("a warehouse")
+    with duckdb.connect(str(dbt.warehouse)) as connection:
+        for node in manifest()["nodes"].values():
+            if node["name"].endswith(kept.FINGERPRINTS):
+                connection.execute(f"create schema if not exists {node['schema']}")
+                connection.execute(f"create table {node['schema']}.{node['name']} (nothing int)")
     kept.keep(dbt)
     assert not dbt.warehouse.exists()
     return dbt
@@ -322,7 +337,7 @@ def test_the_next_night_goes_on_in_what_was_left_and_leaves_nothing_to_another(l
     )
     land(left.company.folder, date(2026, 2, 2))
     resumed = again(replace(left, as_of=date(2026, 2, 2)))
-    assert resumed.builds_on and resumed.warehouse.read_text() == "a warehouse"
+    assert resumed.builds_on and resumed.warehouse.is_file()
     assert not again(left).builds_on
 
 
@@ -341,6 +356,15 @@ def test_what_was_made_in_another_way_is_not_gone_on_in(left, monkeypatch):
         patched.setattr(kept, "fingerprint", lambda: "another project")
         assert not again(left).builds_on
     assert again(left).builds_on
+
+
+def test_a_warehouse_that_lacks_something_or_cannot_be_read_is_not_gone_on_in(left):
+    warehouse = left.company.work / LEFT / left.warehouse.name
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("drop table intermediate.int_purchaser_fingerprints")
+    assert not again(left).builds_on
+    warehouse.write_text("a warehouse")
+    assert not again(left).builds_on
 
 
 def test_a_ledger_that_was_lost_makes_everything_anew(left):

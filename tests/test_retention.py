@@ -62,6 +62,35 @@ def test_of_old_rows_what_is_personal_goes_and_the_row_stays(tmp_path):
     assert len(Ledger(company.ledger).loads()) == loads
 
 
+def test_what_was_cut_short_is_brought_to_an_end_by_the_next_night(tmp_path, monkeypatch):
+    """The disk was full when raw was done; the audit says what went before and after."""
+    company = company_with(tmp_path, "retention_days: {orders: 61}\n")
+    orders = [
+        f"O-{i},,{who}@example.jp,{day} 10:00,paid,JPY,1100\n"
+        for i, (who, day) in enumerate((("old", "2026-01-01"), ("young", "2026-05-20")))
+    ]
+    put(company, "shop/orders/o.csv", HEADER + "".join(orders))
+    land(company)
+    (company.work / LEFT).mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestration.privacy.raw.forget_values", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            keep_no_longer(company, DAY)
+    assert not (company.work / LEFT).exists()
+    journal = Journal(Ledger(company.ledger))
+    assert journal.retentions() == []
+    assert keep_no_longer(company, DAY) == {"orders": 1}
+    assert places_of(company, ["old@example.jp"]) == {}
+    assert places_of(company, ["young@example.jp"])
+    (row,) = journal.retentions()
+    assert json.loads(row["counts"])["raw"] == 1
+    assert keep_no_longer(company, DAY) == {}
+
+
+def full_disk(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_feed_in_which_nothing_is_personal_or_dated_is_refused_by_name(tmp_path):
     with pytest.raises(ConfigError, match="unknown feed with personal columns `customers`"):
         company_with(tmp_path, "retention_days: {customers: 30}\n")

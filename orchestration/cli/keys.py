@@ -47,7 +47,8 @@ def rotate(folder: Path | None, of_tokens: bool, of_vault: bool, as_of: datetime
         telling(keys.WrongKey, exit_code=WRONG),
         telling(CannotRewrite, OSError, duckdb.Error),
     ):
-        erasing.finish(company, Ledger(company.ledger), day)
+        if erasing.finish(company, Ledger(company.ledger), day):
+            serve(company)
         rotated = rotating.rotate(company, kinds, day)
         served = serve(company)
     for kind in kinds:

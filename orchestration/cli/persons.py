@@ -57,7 +57,11 @@ def erase(
     _refuse_unless_one(customer, email)
     day = day_of(company, as_of)
     with alone(company, "erase"), telling(UnknownPerson, CannotRewrite):
-        erasing.finish(company, Ledger(company.ledger), day)
+        if finished := erasing.finish(company, Ledger(company.ledger), day):
+            click.echo("an erasure that was cut short is finished:")
+            console().print(report.erased(finished))
+            if served := serve(company):
+                click.echo(served)
         person = erasing.find_person(company, customer, email)
         if dry_run:
             found = erasing.survey(company, person, day)

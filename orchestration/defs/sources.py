@@ -19,7 +19,7 @@ from orchestration.live.fetching import live_folders
 from orchestration.live.readiness import feeds_of
 from orchestration.night import Night
 from orchestration.privacy.files import CannotRewrite
-from orchestration.privacy.nightly import keep_promises
+from orchestration.privacy.nightly import keep_promises, let_nobody_back
 from orchestration.settings import company_folder
 from orchestration.steps import reach
 
@@ -169,10 +169,12 @@ def write_down(night: dg.ResourceParam[Night]) -> Iterator[dg.MaterializeResult]
 )
 def person_links(night: dg.ResourceParam[Night]) -> dg.MaterializeResult:
     """One row per customer id of a person who has several: which one, and why."""
-    if night.is_unchanged:
-        return dg.MaterializeResult(metadata={"unchanged": True})
-    linked = _linked(night)
     try:
+        if night.is_unchanged:
+            if night.stands is None:
+                let_nobody_back(night)
+            return dg.MaterializeResult(metadata={"unchanged": True})
+        linked = _linked(night)
         if keep_promises(night):
             linked = _linked(night)
     except CannotRewrite as error:

@@ -1,7 +1,7 @@
 """A table of text is written as raw Parquet; rows that break the contract go to quarantine."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ BATCH_ROWS = 122_880  # DuckDB's row group
 SAMPLE_ROWS = 8_192  # of the first batch, to see which columns repeat their values
 FEW_VALUES = 0.2  # of the rows: fewer different values than that are worth a dictionary
 INNER = ("_row", "_newlines", "_is_bad", "_is_blank", "_raw")
+SYSTEM = b"system"  # in a quarantine file's metadata
 QUARANTINE = pa.schema(
     {
         "line": pa.int64(),
@@ -95,7 +96,8 @@ def write_table(
         written.rows_in += 1
         written.rows_quarantined += 1
         written.reasons["", line.reason] += 1
-    _write_quarantine(connection, table, quarantine, written, has_verdicts=bool(aside.rows))
+    batches = _quarantine_batches(connection, table, has_verdicts=bool(aside.rows))
+    _write_quarantine(batches, origin.system, quarantine, written)
     set_aside.unlink(missing_ok=True)
     return written
 
@@ -168,19 +170,15 @@ def _judge(
 
 
 def _write_quarantine(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    path: Path,
-    written: Written,
-    *,
-    has_verdicts: bool,
+    batches: Iterable[pa.RecordBatch], system: str, path: Path, written: Written
 ) -> None:
+    """What was set aside, with its system: a night that is stopped leaves no load that tells it."""
     if not written.rows_quarantined:
         return
     make_folder(path.parent)
     with RawFile(path) as file:
-        for batch in _quarantine_batches(connection, table, has_verdicts):
-            file.write(batch)
+        for batch in batches:
+            file.write(batch.replace_schema_metadata({SYSTEM: system}))
             written.quarantined += [
                 Quarantined(row["line"], row["column_name"], row["value"], row["reason"])
                 for row in batch.select(["line", "column_name", "value", "reason"]).to_pylist()

@@ -16,6 +16,12 @@ ASIDE = ".fetching"
 CHECK = "could be fetched"  # what data_quality tells of each folder and night
 
 
+def sweep(landing: Path) -> None:
+    """Remove what a fetch that was killed left half written."""
+    for path in landing.glob(f"*/*/{ASIDE}"):
+        path.unlink()
+
+
 @dataclass
 class Fetched:
     """What became of one folder of a live source in one night."""

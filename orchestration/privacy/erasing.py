@@ -13,11 +13,13 @@ from datetime import date, datetime
 
 import pyarrow.parquet as pq
 
+from orchestration import publishing
 from orchestration.company import Company
 from orchestration.contract import feeds_by_name
 from orchestration.disk import digest
 from orchestration.ingest.arrivals import size_and_stamp
 from orchestration.ledger import EXPORTED, Ledger
+from orchestration.live import memory
 from orchestration.privacy import files, raw, traces
 from orchestration.privacy.deliveries import Deliveries
 from orchestration.privacy.forgotten import STAND_IN, Forgotten
@@ -90,6 +92,8 @@ def finish(
         return {}
     for folder in (company.data, company.landing, company.reference):
         files.sweep(folder)
+    publishing.sweep(company)
+    memory.sweep(company.landing)
     for name, old, anew in journal.half_done():
         path = company.landing / name
         if path.is_file() and digest(path) == anew:
@@ -116,6 +120,7 @@ def forget_again(company: Company, as_of: date, deliveries: Collection[str]) -> 
     for path, feed, system in raw.raw_files(company, ledger):
         if feed.name == ANSWERS:
             raw.forget_kept(ledger, path, feed, system, known)
+    Journal(ledger).sent_away(deliveries)
 
 
 def meant(company: Company, ledger: Ledger, persons: Sequence[Person]) -> Forgotten:

@@ -112,16 +112,41 @@ class Journal:
         with self.ledger.transaction() as db:
             return [dict(row) for row in db.execute("select * from erasures order by number")]
 
+    def expiring(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
+        """Write down what of a feed is going to be emptied: from here on it will be."""
+        self._retention(as_of, feed, before, counts, False)
+
     def expired(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
         """Write down what of a feed became too old to keep, be it nothing."""
-        row = (as_of.isoformat(), feed, before.isoformat(), json.dumps(counts, sort_keys=True))
+        self._retention(as_of, feed, before, counts, True)
+
+    def cut_short(self, feed: str) -> dict[str, int] | None:
+        """What was going to be emptied of a feed when the process ended; None where nothing was."""
         with self.ledger.transaction() as db:
-            db.execute("insert into retentions values (?, ?, ?, ?)", row)
+            found = db.execute(
+                "select counts from retentions where feed = ? and not is_done", (feed,)
+            ).fetchone()
+        return json.loads(found["counts"]) if found else None
+
+    def _retention(
+        self, as_of: date, feed: str, before: date, counts: Mapping[str, int], is_done: bool
+    ) -> None:
+        told = json.dumps(counts, sort_keys=True)
+        with self.ledger.transaction() as db:
+            db.execute("delete from retentions where feed = ? and not is_done", (feed,))
+            db.execute(
+                "insert into retentions values (?, ?, ?, ?, ?)",
+                (as_of.isoformat(), feed, before.isoformat(), told, is_done),
+            )
 
     def retentions(self) -> list[dict]:
         """What became too old, night by night and feed by feed, oldest first."""
         with self.ledger.transaction() as db:
-            return [dict(row) for row in db.execute("select * from retentions order by rowid")]
+            rows = db.execute(
+                "select as_of_date, feed, older_than, counts from retentions where is_done"
+                " order by rowid"
+            )
+            return [dict(row) for row in rows]
 
     # ---- files of landing/, which are known by what they hold
 
@@ -163,6 +188,18 @@ class Journal:
         known = [replace(d, sha256=present(d.sha256)) for d in arrivals.deliveries]
         old = {d.name for d in arrivals.deliveries if d.sha256 in successors}
         return old, replace(arrivals, deliveries=tuple(known))
+
+    def returned(self) -> set[str]:
+        """Deliveries that brought erased persons back, and are not written anew yet."""
+        with self.ledger.transaction() as db:
+            return {file for (file,) in db.execute("select file from returned_deliveries")}
+
+    def sent_away(self, deliveries: Iterable[str]) -> None:
+        """They are written anew."""
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "delete from returned_deliveries where file = ?", ((file,) for file in deliveries)
+            )
 
     def renamed(self, delivery: str, sha256: str, anew: str) -> None:
         """The files of a delivery were replaced: it keeps its place in the ledger."""

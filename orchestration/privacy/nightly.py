@@ -9,6 +9,7 @@ from orchestration.ledger import Ledger
 from orchestration.night import Night
 from orchestration.privacy.erasing import erase, forget_again, requested
 from orchestration.privacy.retention import keep_no_longer
+from orchestration.serving.served import serve
 
 CHECK = "requests to be forgotten are followed"
 ASSET = "raw/crm/erasure_requests"
@@ -21,13 +22,20 @@ def keep_promises(night: Night) -> bool:
     Raises CannotRewrite where a file in landing/ keeps that from being done.
     """
     company, as_of = night.company, night.run.as_of_date
-    if night.landing.returned:
-        forget_again(company, as_of, night.landing.returned)
+    let_nobody_back(night)
     for feed, count in keep_no_longer(company, as_of).items():
         progress.done(f"emptied what is personal of {count:,} rows of {feed}: too old to keep")
     erased = company.settings.erase_on_request and _follow_requests(night)
+    if erased and (served := serve(company)) and served.problem:
+        progress.warn(served.problem)
     Ledger(company.ledger).export(company.raw, ["erasures"])  # tonight's are in tonight's marts
     return erased
+
+
+def let_nobody_back(night: Night) -> None:
+    """Write anew files that brought erased persons back. Raises CannotRewrite."""
+    if night.landing.returned:
+        forget_again(night.company, night.run.as_of_date, night.landing.returned)
 
 
 def _follow_requests(night: Night) -> bool:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,12 +13,13 @@ from orchestration.company import Company
 from orchestration.contract import Feed, feeds_by_name
 from orchestration.disk import digest
 from orchestration.ingest import duck, tokens
-from orchestration.ingest.writing import BATCH_ROWS, RawFile
+from orchestration.ingest.writing import BATCH_ROWS, SYSTEM, RawFile
 from orchestration.ledger import Ledger
 from orchestration.privacy import files
 from orchestration.privacy.forgotten import (
     ADDRESSES,
     ANYWHERE,
+    ID,
     RESPONSE,
     STAND_IN,
     Forgotten,
@@ -29,6 +31,7 @@ from orchestration.privacy.journal import Journal, Tombstone
 from orchestration.vault import Keeper, Vault
 
 RESPONSES = "responses"  # the feed whose answers name no person
+CELL = re.compile(r"[^,;|\t\"'\n\r]+")  # of a line that is no row
 ADDRESS_IN_TEXT = re.compile(r"[^\s,;:\"'<>()|]+@[^\s,;:\"'<>()|]+|\+?\d[\d ().-]{7,}\d")
 
 
@@ -120,6 +123,10 @@ class Suspects:
                 return False
             found = [(n, str(cells[n])) for n in (*ADDRESSES, "phone") if cells.get(n)]
         else:
+            cells = {cell.strip() for cell in CELL.findall(text)}
+            owners = {system, self.known.owners.get(system, system)}
+            if any(self.known.stand_in(ID, of, cell) for of, cell in product(owners, cells)):
+                return True
             found = [("recipient", one) for one in ADDRESS_IN_TEXT.findall(text)]
         return any(
             self.known.address(feed, system, self._token(name, value)) is not None
@@ -129,14 +136,21 @@ class Suspects:
         )
 
 
-def forget_set_aside(path: Path, feed: Feed | None, system: str, suspects: Suspects) -> list[int]:
-    """Empty the values of forgotten persons' rows in a quarantine file; the lines of these."""
+def forget_set_aside(
+    path: Path, feed: Feed | None, systems: Collection[str], suspects: Suspects
+) -> list[int]:
+    """Empty the values of forgotten persons' rows in a quarantine file of one of some systems; the
+    lines of these.
+    """
     rows = pq.read_table(path)
     lines = [
         row["line"]
         for row in rows.to_pylist()
-        if suspects.is_of(feed, system, row["raw"])
-        or (row["raw"] is None and suspects.is_of(None, system, row["value"]))
+        if any(
+            suspects.is_of(feed, system, row["raw"])
+            or (row["raw"] is None and suspects.is_of(None, system, row["value"]))
+            for system in systems
+        )
     ]
     if lines:
         gone = set(lines)
@@ -184,7 +198,7 @@ def forget_landed(
         return rows, set()
     suspects = Suspects(company, known)
     try:
-        return rows, set(forget_set_aside(quarantine, feed, system, suspects))
+        return rows, set(forget_set_aside(quarantine, feed, [system], suspects))
     finally:
         suspects.close()
 
@@ -193,20 +207,24 @@ def forget_quarantine(
     company: Company, ledger: Ledger, known: Forgotten, *, dry: bool = False
 ) -> int:
     """Empty what quarantine and ledger keep of forgotten persons' rows; how many rows."""
-    systems = {load.load_id: load.system for load in ledger.loads()}
+    known_systems = {load.load_id: load.system for load in ledger.loads()}
+    every = {*known_systems.values(), *company.systems}
+    every |= {path.name for path in company.landing.glob("*") if path.is_dir()}
     suspects, count = Suspects(company, known), 0
     try:
         for path in sorted(company.quarantine.glob("*/*.parquet")):
             load_id, _, name = path.stem.rpartition("-")
             feed = feeds_by_name().get(name)
-            system = systems.get(load_id, "")
+            told = (pq.read_schema(path).metadata or {}).get(SYSTEM)
+            system = told.decode() if told else known_systems.get(load_id)
+            systems = [system] if system else sorted(every)
             if dry:
                 count += sum(
-                    suspects.is_of(feed, system, row["raw"])
+                    any(suspects.is_of(feed, system, row["raw"]) for system in systems)
                     for row in pq.read_table(path).to_pylist()
                 )
                 continue
-            lines = forget_set_aside(path, feed, system, suspects)
+            lines = forget_set_aside(path, feed, systems, suspects)
             count += len(set(lines))
             _forget_values(ledger, load_id, lines)
     finally:

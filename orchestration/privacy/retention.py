@@ -1,5 +1,6 @@
 """Retention: what is personal of rows that are too old is emptied, by the mechanism of erasure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -54,9 +55,10 @@ class Expired(Forgotten):
 
 def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
     """Empty what `retention_days` says is too old as of a day; the rows, by feed. Only for who
-    holds the lock. Killed in the middle it is found again by the next night, for raw comes last.
+    holds the lock. Killed in the middle it is begun again by the next night.
     """
     ledger = Ledger(company.ledger)
+    journal = Journal(ledger)
     found = {}
     for name, days in sorted(company.settings.retention_days.items()):
         feed = feeds_by_name()[name]
@@ -64,7 +66,11 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
         expired = _expired(company, feed, day)
         due = _due(company, ledger, feed, expired)
         counts = {"quarantine": _forget_set_aside(company, ledger, feed, day)}
-        if due:
+        begun = journal.cut_short(name)
+        if due or begun is not None:
+            begun = {**(begun or {}), "raw": max(sum(due.values()), (begun or {}).get("raw", 0))}
+            journal.expiring(as_of, name, day, begun)
+            kept.forget(company)
             with closing(Deliveries(company, as_of, expired)) as deliveries:
                 counts["landing"] = sum(deliveries.forget(None, only=due).values())
             counts["raw"] = sum(
@@ -72,12 +78,11 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
                 for path, one, system in raw.raw_files(company, ledger)
                 if one == feed
             )
+            counts["raw"] = max(counts["raw"], begun["raw"])
             counts["vault"] = raw.forget_values(company)
-        Journal(ledger).expired(as_of, name, day, counts)
+        journal.expired(as_of, name, day, counts)
         if any(counts.values()):
             found[name] = max(counts.values())
-    if found:
-        kept.forget(company)
     return found
 
 
@@ -101,13 +106,13 @@ def _rows(company: Company, feed: Feed) -> str:
     return f"read_parquet({files_of}, hive_partitioning = false, union_by_name = true)"
 
 
-def _due(company: Company, ledger: Ledger, feed: Feed, expired: Expired) -> set[str]:
-    """The deliveries of which something is to be emptied."""
+def _due(company: Company, ledger: Ledger, feed: Feed, expired: Expired) -> Counter[str]:
+    """The rows of which something is to be emptied, by delivery."""
     named = {load.load_id: load.file for load in ledger.loads() if load.feed == feed.name}
-    due = set()
+    due: Counter[str] = Counter()
     for path, one, system in raw.raw_files(company, ledger):
-        if one == feed and raw.forget_rows(path, feed, system, expired, dry=True):
-            due.add(named[path.parent.name.removeprefix("load_id=")])
+        if one == feed and (rows := raw.forget_rows(path, feed, system, expired, dry=True)):
+            due[named[path.parent.name.removeprefix("load_id=")]] += rows
     return due
 
 

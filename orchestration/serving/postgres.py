@@ -76,14 +76,10 @@ def _cut(connection: Connection, is_late: threading.Event) -> None:
         wire.shutdown(socket.SHUT_RDWR)
 
 
-def shown(connection: Connection) -> str | None:
-    """The run whose marts are shown; None where there are none yet."""
-    found = _version(connection)
-    return found[0] if found else None
-
-
-def _version(connection: Connection) -> tuple[str, str] | None:
-    """The run that is shown and the sha256 of the file that it was loaded from."""
+def shown(connection: Connection) -> tuple[str, str] | None:
+    """The run whose marts are shown and the sha256 of the file that they were loaded from, which
+    an erasure changes; None where there are none yet.
+    """
     if connection.execute(f"select to_regclass('{SHOWN}.{VERSION}')").fetchone() != (None,):
         found = connection.execute(f"select run_id, file_sha256 from {SHOWN}.{VERSION}")
         return found.fetchone()
@@ -98,6 +94,11 @@ def _version(connection: Connection) -> tuple[str, str] | None:
     return None
 
 
+def wanted_of(version: Version) -> tuple[str, str]:
+    """What is shown where a version is."""
+    return version.run, version.manifest["files"][WHOLE]
+
+
 class Brought(NamedTuple):
     """What was loaded to show a version, if it was not shown, and schemas that are still read."""
 
@@ -109,8 +110,8 @@ def bring(connection: Connection, company: Company, version: Version, deadline: 
     """Show the version, unless it is shown."""
     _end_the_dead(connection)
     left = sweep(connection)
-    wanted = (version.run, version.manifest["files"][WHOLE])
-    if _version(connection) == wanted:
+    wanted = wanted_of(version)
+    if shown(connection) == wanted:
         return Brought(None, left)
     admit(connection, company.serving.postgres.reader_seconds)
     aside = _schema("new", version.run)

@@ -67,7 +67,7 @@ def _persist(
 
     def attempt() -> None:
         with postgres.opened(server, secrets, deadline) as connection:
-            served.shown = postgres.shown(connection)
+            served.shown, _ = postgres.shown(connection) or (None, None)
             rows, served.left = postgres.bring(connection, company, version, deadline)
             served.shown = version.run
             served.is_new, served.rows = rows is not None, rows or 0
@@ -78,15 +78,19 @@ def _persist(
         raise SourceError(secrets.hide(str(error))) from None
 
 
-def shown(company: Company, server: Server) -> str | None:
-    """The run that PostgreSQL shows, or raise SourceError or ConfigError saying what is wrong."""
+def shown(company: Company, server: Server, version: Version | None) -> tuple[str | None, bool]:
+    """The run that PostgreSQL shows, and whether that is the version as it now is; raises
+    SourceError or ConfigError saying what is wrong.
+    """
     refuse_unready(company, only=SERVER)
     from orchestration.serving import postgres
 
     secrets = secrets_of(server)
     try:
         with postgres.opened(server, secrets, time.monotonic() + server.max_seconds) as connection:
-            return postgres.shown(connection)
+            found = postgres.shown(connection)
+            is_it = version is None or found == postgres.wanted_of(version)
+            return (found[0] if found else None), is_it
     except SourceError as error:
         raise SourceError(secrets.hide(" ".join(str(error).split()))) from None
 

@@ -1,4 +1,5 @@
-{#- Beside what their lines are made of: refunds, and whether a cut's ids have their system. -#}
+{#- Beside what their lines are made of: refunds with the category of the line that they name, be it
+    another's, and whether a cut's ids have their system. -#}
 {{ config(enabled=target.type == 'duckdb') }}
 {%- set refunds, systems = ref('int_refunds'), ref('int_cut_systems') -%}
 with
@@ -15,6 +16,16 @@ refunds as (
 
 ),
 
+items as (
+
+    select
+        order_item_key,
+        category
+
+    from {{ ref('int_order_items') }}
+
+),
+
 systems as (
 
     select * from {{ systems }}
@@ -24,10 +35,12 @@ systems as (
 parts as (
 
     select
-        person_key,
-        {{ fingerprint_of(refunds, 'refunds') }} as fingerprint
+        refunds.person_key,
+        {{ fingerprint_of(refunds, 'refunds', ['items.order_item_key', 'items.category']) }}
+            as fingerprint
 
     from refunds
+    left join items on refunds.order_item_key = items.order_item_key
 
     union all
 
