@@ -102,7 +102,7 @@ EXPORTS: dict[str, tuple[str, dict[str, pa.DataType]]] = {
             union all
             select 'retention', row_number() over (order by rowid), null, null, feed,
                 older_than, as_of_date, counts
-            from retentions where is_done
+            from retentions
         )
         order by kind, number
         """,

@@ -116,11 +116,11 @@ create table if not exists rotations (
 );
 """
 
-# Deliveries that brought erased persons back and are yet to be written anew; and retention that
-# was begun: a row that is not done is of a night that was cut short.
+# What is owed until it is done: deliveries that brought erased persons back, to be written anew,
+# and feeds of which what is too old is being emptied.
 RETURNS = """
 create table if not exists returned_deliveries (file text primary key);
-alter table retentions add column is_done integer not null default 1;
+create table if not exists retentions_begun (feed text primary key, row_count integer not null);
 """
 
 # What the releases one after another made of the ledger; an older one's catches up, in order.

@@ -112,41 +112,29 @@ class Journal:
         with self.ledger.transaction() as db:
             return [dict(row) for row in db.execute("select * from erasures order by number")]
 
-    def expiring(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
-        """Write down what of a feed is going to be emptied: from here on it will be."""
-        self._retention(as_of, feed, before, counts, False)
+    def expiring(self, feed: str, rows: int) -> None:
+        """Write down that rows of a feed are going to be emptied: from here on they will be."""
+        with self.ledger.transaction() as db:
+            db.execute("insert or replace into retentions_begun values (?, ?)", (feed, rows))
+
+    def cut_short(self, feed: str) -> int | None:
+        """The rows that were going to be when the process ended; None where it did not."""
+        with self.ledger.transaction() as db:
+            found = db.execute("select row_count from retentions_begun where feed = ?", (feed,))
+            row = found.fetchone()
+        return row["row_count"] if row else None
 
     def expired(self, as_of: date, feed: str, before: date, counts: Mapping[str, int]) -> None:
         """Write down what of a feed became too old to keep, be it nothing."""
-        self._retention(as_of, feed, before, counts, True)
-
-    def cut_short(self, feed: str) -> dict[str, int] | None:
-        """What was going to be emptied of a feed when the process ended; None where nothing was."""
+        row = (as_of.isoformat(), feed, before.isoformat(), json.dumps(counts, sort_keys=True))
         with self.ledger.transaction() as db:
-            found = db.execute(
-                "select counts from retentions where feed = ? and not is_done", (feed,)
-            ).fetchone()
-        return json.loads(found["counts"]) if found else None
-
-    def _retention(
-        self, as_of: date, feed: str, before: date, counts: Mapping[str, int], is_done: bool
-    ) -> None:
-        told = json.dumps(counts, sort_keys=True)
-        with self.ledger.transaction() as db:
-            db.execute("delete from retentions where feed = ? and not is_done", (feed,))
-            db.execute(
-                "insert into retentions values (?, ?, ?, ?, ?)",
-                (as_of.isoformat(), feed, before.isoformat(), told, is_done),
-            )
+            db.execute("insert into retentions values (?, ?, ?, ?)", row)
+            db.execute("delete from retentions_begun where feed = ?", (feed,))
 
     def retentions(self) -> list[dict]:
         """What became too old, night by night and feed by feed, oldest first."""
         with self.ledger.transaction() as db:
-            rows = db.execute(
-                "select as_of_date, feed, older_than, counts from retentions where is_done"
-                " order by rowid"
-            )
-            return [dict(row) for row in rows]
+            return [dict(row) for row in db.execute("select * from retentions order by rowid")]
 
     # ---- files of landing/, which are known by what they hold
 

@@ -68,17 +68,15 @@ def keep_no_longer(company: Company, as_of: date) -> dict[str, int]:
         counts = {"quarantine": _forget_set_aside(company, ledger, feed, day)}
         begun = journal.cut_short(name)
         if due or begun is not None:
-            begun = {**(begun or {}), "raw": max(sum(due.values()), (begun or {}).get("raw", 0))}
-            journal.expiring(as_of, name, day, begun)
+            rows = max(due.total(), begun or 0)  # what is done already counts as well
+            journal.expiring(name, rows)
             kept.forget(company)
             with closing(Deliveries(company, as_of, expired)) as deliveries:
                 counts["landing"] = sum(deliveries.forget(None, only=due).values())
-            counts["raw"] = sum(
-                raw.forget_kept(ledger, path, feed, system, expired)
-                for path, one, system in raw.raw_files(company, ledger)
-                if one == feed
-            )
-            counts["raw"] = max(counts["raw"], begun["raw"])
+            for path, one, system in raw.raw_files(company, ledger):
+                if one == feed:
+                    raw.forget_kept(ledger, path, feed, system, expired)
+            counts["raw"] = rows
             counts["vault"] = raw.forget_values(company)
         journal.expired(as_of, name, day, counts)
         if any(counts.values()):
