@@ -349,8 +349,8 @@ def open_night(
         if without_news and _unfinished(ledger):
             raise HasNews("a night was killed")
         dead = clear_leftovers(company, ledger)
-        if finish(company, ledger, as_of) and (shown := served.serve(company)) and shown.problem:
-            progress.warn(shown.problem)
+        if finish(company, ledger, as_of):
+            served.show_at_once(company)
         stands = refuse_news(company, ledger, as_of) if without_news else None
         run, sequence = _new_run(company, ledger, as_of)
         name_holder(run.run_id)

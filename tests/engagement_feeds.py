@@ -39,9 +39,7 @@ class Engaged(MadeUp):
 
     def all_feeds(self) -> list[Delivery]:
         super().all_feeds()
-        for system, (reported, channels) in SENDERS.items():
-            events = list(self.messages(system, reported, channels, 700))
-            self.deliver_again("message_events", system, events, event_type=["other", *reported])
+        self.send(700)
         self.deliver("message_stats_daily", "totals", list(self.totals(("line", "email"))))
         self.deliver("message_stats_daily", "push", list(self.totals(("push", "line"))))
         community = list(self.community(500))
@@ -74,6 +72,12 @@ class Engaged(MadeUp):
         return local.astimezone(UTC).replace(tzinfo=None)
 
     # ---- messages
+
+    def send(self, number: int) -> None:
+        """Events of about so many messages of each system."""
+        for system, (reported, channels) in SENDERS.items():
+            events = list(self.messages(system, reported, channels, number))
+            self.deliver_again("message_events", system, events, event_type=["other", *reported])
 
     def messages(
         self, system: str, reported: tuple[str, ...], channels: tuple, number: int

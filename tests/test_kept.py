@@ -263,14 +263,12 @@ class WrittenTo(MadeUpLives):
         **MadeUpLives.id_systems,
         "customer_id": {**MadeUpLives.id_systems["customer_id"], **dict.fromkeys(SENDERS, "crm")},
     }
-    soon, who = Engaged.soon, Engaged.who
+    soon, who, send = Engaged.soon, Engaged.who, Engaged.send
     addressee, messages, totals = Engaged.addressee, Engaged.messages, Engaged.totals
 
     def all_feeds(self) -> list[Delivery]:
         super().all_feeds()
-        for system, (reported, channels) in SENDERS.items():
-            events = list(self.messages(system, reported, channels, 200))
-            self.deliver_again("message_events", system, events, event_type=["other", *reported])
+        self.send(200)
         self.deliver("message_stats_daily", "push", list(self.totals(("push", "line"))))
         return self.deliveries
 

@@ -9,7 +9,7 @@ from orchestration.ledger import Ledger
 from orchestration.night import Night
 from orchestration.privacy.erasing import erase, forget_again, requested
 from orchestration.privacy.retention import keep_no_longer
-from orchestration.serving.served import serve
+from orchestration.serving.served import show_at_once
 
 CHECK = "requests to be forgotten are followed"
 ASSET = "raw/crm/erasure_requests"
@@ -26,8 +26,8 @@ def keep_promises(night: Night) -> bool:
     for feed, count in keep_no_longer(company, as_of).items():
         progress.done(f"emptied what is personal of {count:,} rows of {feed}: too old to keep")
     erased = company.settings.erase_on_request and _follow_requests(night)
-    if erased and (served := serve(company)) and served.problem:
-        progress.warn(served.problem)
+    if erased:
+        show_at_once(company)
     Ledger(company.ledger).export(company.raw, ["erasures"])  # tonight's are in tonight's marts
     return erased
 

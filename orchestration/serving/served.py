@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from orchestration import publishing
+from orchestration import progress, publishing
 from orchestration.company import Company
 from orchestration.live.fetching import persist, secrets_of
 from orchestration.live.readiness import SERVER, refuse_unready
@@ -54,6 +54,13 @@ def serve(company: Company) -> Served | None:
         served.problem = _told(served, " ".join(str(error).split()).rstrip("."))
     served.seconds = round(time.monotonic() - began, 1)
     return served
+
+
+def show_at_once(company: Company) -> None:
+    """The same after an erasure, before a night has come so far; it goes on whatever is wrong."""
+    served = serve(company)
+    if served and served.problem:
+        progress.warn(served.problem)
 
 
 def _persist(
